@@ -6,19 +6,26 @@ rows, in an order and with columns that depend on nothing but its input.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import Label, Labels, Region, Volume
+from .clinical import Feature, can_describe, core_of, features, missing_features
+from .errors import DataError, UsageError, near_misses
+from .metrics.cards import select
+from .metrics.counts import confusion, in_plane_box, joint_counts
+from .metrics.definition import Status
+from .metrics.inputs import canonical_regions, check_grids, own_regions
+from .metrics.levels import LEVELS, Thirds, thirds
+from .metrics.measure import RegionPair
+from .metrics.tables import COUNTS, FEATURES, FORMAT, SCORES, Row, arrow_schema, score_rows
+from .types import Label, Labels, Region, Volume, checked_labels, checked_spacing
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 __all__ = [
     "COUNTS",
@@ -31,64 +38,6 @@ __all__ = [
     "score",
     "score_case",
 ]
-
-#: Version of the three tables below; columns are only ever added, at the end.
-FORMAT = 1
-#: Column name -> Arrow type of each table, in the order they are written.
-SCORES: Mapping[str, str] = MappingProxyType(
-    {
-        "case": "string",
-        "region": "string",
-        "metric": "string",
-        "level": "string",
-        "slice": "int32",
-        "dim": "string",
-        "reference": "string",
-        "compared": "string",
-        "value": "float64",
-        "status": "string",
-        "message": "string",
-        "unit": "string",
-        "better": "string",
-        "worst": "float64",
-    }
-)
-COUNTS: Mapping[str, str] = MappingProxyType(
-    {
-        "case": "string",
-        "slice": "int32",
-        "reference": "string",
-        "compared": "string",
-        "reference_label": "int32",
-        "compared_label": "int32",
-        "voxels": "int64",
-    }
-)
-FEATURES: Mapping[str, str] = MappingProxyType(
-    {
-        "case": "string",
-        "source": "string",
-        "level": "string",
-        "slice": "int32",
-        "feature": "string",
-        "value": "float64",
-        "status": "string",
-        "unit": "string",
-        "message": "string",
-    }
-)
-
-
-def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:
-    """The Arrow schema of :data:`SCORES`, :data:`COUNTS` or :data:`FEATURES`."""
-    import pyarrow as pa
-
-    metadata = {"scarbench.format": str(FORMAT)}
-    fields = [pa.field(name, pa.type_for_alias(kind)) for name, kind in columns.items()]
-    return pa.schema(fields, metadata=metadata)
-
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +59,9 @@ class ScoreTask:
         compared_name: ``prediction`` or a reader's name.
         image: On the labels' grid, for what needs intensities (core scar).
         describe: Of which sides to give features: ``reference``, ``compared``.
+
+    Raises:
+        DataError: Labels, spacing, slice positions and image do not fit each other.
     """
 
     case: str
@@ -126,6 +78,26 @@ class ScoreTask:
     compared_name: str = "prediction"
     image: Volume | None = None
     describe: frozenset[str] = frozenset({"reference", "compared"})
+
+    def __post_init__(self) -> None:
+        spacing = checked_spacing(self.spacing)
+        object.__setattr__(self, "spacing", spacing)
+        object.__setattr__(self, "reference", checked_labels(self.reference))
+        if self.prediction is not None:
+            object.__setattr__(self, "prediction", checked_labels(self.prediction))
+            names = (f"Case {self.case!r}: {self.reference_name}", self.compared_name)
+            check_grids(names, (self.reference, self.prediction), spacing)
+        shape = self.reference.shape
+        if self.image is not None and self.image.shape != shape:
+            raise DataError(
+                f"Case {self.case!r}: labels have shape {shape}, the image {self.image.shape} "
+                "(slice, row, column)."
+            )
+        if self.slice_positions is not None and len(self.slice_positions) != shape[0]:
+            raise DataError(
+                f"Case {self.case!r}: {len(self.slice_positions)} slice positions "
+                f"for {shape[0]} slices."
+            )
 
 
 @dataclass(frozen=True)
@@ -144,16 +116,220 @@ def score(
     *,
     regions: Collection[str] | Mapping[str, Collection[int]] | None = None,
     metrics: Collection[str] | None = None,
-    levels: Collection[str] | None = None,
+    levels: Collection[str] = ("volume",),
     apex: Literal["first", "last"] | None = None,
     slice_positions: tuple[float, ...] | None = None,
-    image: NDArray[Any] | Volume | None = None,
+    image: NDArray[Any] | None = None,
     case: str = "",
 ) -> pd.DataFrame:
-    """Score one segmentation against another."""
-    raise NotImplementedError
+    """Score one segmentation against another.
+
+    What the arrays mean follows from their type. Two masks (bool, or of values 0 and 255; one
+    bool array makes the other, of 0 and one further value, a mask as well) are one region called
+    ``mask``. Other integers are canonical labels (:class:`benchmark.Label`) and give every region
+    of :class:`benchmark.Region`, ``core_scar`` only with ``image``; labels of your own need
+    ``regions`` to say what they mean.
+
+    Args:
+        reference: ``(slice, row, column)``, in any memory order.
+        prediction: The same shape.
+        spacing: (z, y, x) in mm; z from slice centre to slice centre.
+        regions: Names of canonical regions to keep, or ``{"scar": (3, 4)}`` for your own labels.
+        metrics: Names of metrics; all by default.
+        levels: Which of ``volume``, ``apex``, ``middle``, ``base``, ``slice``.
+        apex: Whether the ``first`` or the ``last`` slice is at the apex; needed for the thirds.
+        slice_positions: Per slice, mm along the normal; by default multiples of z.
+        image: Intensities on the same grid, for ``core_scar``.
+        case: What the column ``case`` should hold.
+
+    Returns:
+        One row per value, with the columns of :data:`SCORES`.
+
+    Raises:
+        DataError: Shapes, dtypes, spacing or label values do not fit.
+        UsageError: A region, metric or level is unknown.
+    """
+    import pandas as pd
+
+    spacing = checked_spacing(spacing)
+    reference, prediction = np.asarray(reference), np.asarray(prediction)
+    check_grids(("Reference", "prediction"), (reference, prediction), spacing)
+    for level in levels:
+        if level not in LEVELS:
+            raise UsageError(f"There is no level {level!r}.", near_misses(level, LEVELS))
+    own = own_regions(reference, prediction, regions)
+    if own is None:
+        wanted = canonical_regions(regions, image is not None)
+        task = ScoreTask(
+            case=case,
+            reference=reference,
+            prediction=prediction,
+            spacing=spacing,
+            apex=apex,
+            slice_positions=slice_positions,
+            image=None if image is None else Volume(np.asarray(image), spacing),
+            describe=frozenset(),
+        )
+        rows = score_case(task, metrics=metrics, levels=levels, regions=wanted).scores
+    else:
+        rows = []
+        chosen = select(metrics)
+        reason: Thirds = "thirds need canonical labels of the left ventricle"
+        identity = {"case": case, "reference": "reference", "compared": "prediction"}
+        for name, values in own.items():
+            ours, theirs = np.isin(reference, values), np.isin(prediction, values)
+            pair = RegionPair.of_masks(ours, theirs, spacing)
+            rows += score_rows(identity, name, pair, chosen, reason, levels)
+    frame = pd.DataFrame.from_records(rows, columns=list(SCORES))
+    return frame.astype({"slice": "Int32", "value": "float64", "worst": "float64"})
 
 
-def score_case(task: ScoreTask, *, metrics: Collection[str] | None = None) -> CaseScores:
-    """Score one case."""
-    raise NotImplementedError
+def score_case(
+    task: ScoreTask,
+    *,
+    metrics: Collection[str] | None = None,
+    levels: Collection[str] = LEVELS,
+    regions: Collection[Region] = tuple(Region),
+) -> CaseScores:
+    """Score one case: by region, metric, level, dim and slice, always in that order.
+
+    A region that either side says nothing about is ``not_applicable``, and the message says which.
+    Without a prediction every row that a prediction would have had is there, with
+    ``task.status`` and no value, so that means know how many are missing.
+
+    Args:
+        task: The case.
+        metrics: Names of metrics; all by default.
+        levels: Which of :data:`benchmark.metrics.levels.LEVELS`.
+        regions: Which regions.
+
+    Raises:
+        UsageError: A metric is unknown.
+    """
+    chosen = select(metrics)
+    comparison = _Comparison(task)
+    out = CaseScores()
+    identity = {
+        "case": task.case,
+        "reference": task.reference_name,
+        "compared": task.compared_name,
+    }
+    missing = (task.status, task.message) if task.prediction is None else None
+    for region in Region:
+        if region not in regions:
+            continue
+        pair, undefined = comparison.region(region)
+        out.scores.extend(
+            score_rows(
+                identity,
+                region.value,
+                pair,
+                chosen,
+                comparison.thirds,
+                levels,
+                missing or undefined,
+            )
+        )
+    if task.prediction is not None:
+        out.counts.extend(comparison.count_rows(identity))
+    out.features.extend(comparison.feature_rows())
+    return out
+
+
+class _Comparison:
+    """A task with all that its regions share: the joint histogram, the crop, both core scars."""
+
+    def __init__(self, task: ScoreTask) -> None:
+        self.task = task
+        reference = task.reference
+        # Measured against an empty answer, a missing prediction tells what missing it all costs.
+        prediction = np.zeros_like(reference) if task.prediction is None else task.prediction
+        self.labels = reference, prediction
+        self.joint = joint_counts(reference, prediction, len(Label))
+        self.box = (slice(None), *in_plane_box(reference, prediction))
+        self.cropped = reference[self.box], prediction[self.box]
+        self.shape = (reference.shape[0], reference.shape[1], reference.shape[2])
+        positions = task.slice_positions or [z * task.spacing[0] for z in range(self.shape[0])]
+        present = [bool(plane.any()) for plane in self.joint[:, 1:]]
+        self.thirds: Thirds = thirds(present, positions, task.apex)
+        self.cores = core_of(reference, task.image), core_of(prediction, task.image)
+
+    def region(self, region: Region) -> tuple[RegionPair | str, tuple[Status, str] | None]:
+        """The pair of masks of ``region``, or the reason why it is not applicable.
+
+        Beside it, status and message where the compared side has no mask and it is to blame.
+        """
+        task = self.task
+        if not can_describe(region, task.annotates):
+            return f"{task.reference_name} does not annotate {region.value}", None
+        # What is not applicable to a method at all says so itself, in `task.message`.
+        if task.prediction is None and task.status == "not_applicable":
+            return task.message or "not applicable to this case", None
+        if not can_describe(region, task.produces):
+            return f"{task.compared_name} does not produce {region.value}", None
+        if region is Region.CORE_SCAR:
+            ours, theirs = self.cores
+            if isinstance(ours, str):
+                return ours, None
+            if isinstance(theirs, str):
+                nothing = np.zeros_like(ours.mask)
+                pair = RegionPair.of_masks(ours.mask, nothing, task.spacing)
+                return pair, ("error", f"{task.compared_name}: {theirs}")
+            return RegionPair.of_masks(ours.mask, theirs.mask, task.spacing), None
+        pair = RegionPair(
+            reference=region.mask(self.cropped[0]),
+            compared=region.mask(self.cropped[1]),
+            counts=confusion(self.joint, region.labels),
+            shape=self.shape,
+            spacing=task.spacing,
+        )
+        return pair, None
+
+    def count_rows(self, identity: Mapping[str, str]) -> Iterator[Row]:
+        """One row for each pair of labels that meets in a slice."""
+        for z, ours, theirs in np.argwhere(self.joint).tolist():
+            yield {
+                "case": identity["case"],
+                "slice": z,
+                "reference": identity["reference"],
+                "compared": identity["compared"],
+                "reference_label": ours,
+                "compared_label": theirs,
+                "voxels": int(self.joint[z, ours, theirs]),
+            }
+
+    def feature_rows(self) -> Iterator[Row]:
+        """The clinical features of the sides that the task wants described."""
+        task = self.task
+        if "reference" in task.describe:
+            found = features(
+                self.labels[0],
+                task.spacing,
+                regions=task.annotates,
+                core=self.cores[0],
+                empty="ref_empty",
+            )
+            yield from _feature_rows(task.case, task.reference_name, found)
+        if "compared" in task.describe:
+            if task.prediction is None:
+                found = missing_features(task.status, task.message)
+            else:
+                found = features(
+                    self.labels[1], task.spacing, regions=task.produces, core=self.cores[1]
+                )
+            yield from _feature_rows(task.case, task.compared_name, found)
+
+
+def _feature_rows(case: str, source: str, found: Iterable[Feature]) -> Iterator[Row]:
+    for f in found:
+        yield {
+            "case": case,
+            "source": source,
+            "level": f.level,
+            "slice": f.slice,
+            "feature": f.feature,
+            "value": f.value,
+            "status": f.status,
+            "unit": f.unit,
+            "message": f.message,
+        }

@@ -1,0 +1,101 @@
+"""All metrics by name: the built-in ones, then those of other distributions.
+
+Kept cheap: nothing here or in the modules it lists imports an array library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType, ModuleType
+
+from ..errors import UsageError, near_misses
+from .definition import Card, Metric
+
+__all__ = ["GROUP", "Card", "cards", "definitions_hash", "metrics", "problems", "select"]
+
+#: Entry point group; each entry names a metric, a collection of them, or a module that holds some.
+GROUP = "benchmark.metrics"
+_BUILT_IN = ("overlap", "volume", "surface")
+
+
+def metrics() -> Mapping[str, Metric]:
+    """Every metric that could be loaded; the built-in ones first, in their order."""
+    return _loaded()[0]
+
+
+def cards() -> Mapping[str, Card]:
+    """The card of every metric in :func:`metrics`, in the same order."""
+    return MappingProxyType({name: m.card for name, m in metrics().items()})
+
+
+def problems() -> Mapping[str, str]:
+    """What is wrong with entry points that could not be loaded, by their name."""
+    return _loaded()[1]
+
+
+def select(names: Collection[str] | None = None) -> tuple[Metric, ...]:
+    """The named metrics in the registry's order; all of them by default.
+
+    Raises:
+        UsageError: A name is unknown.
+    """
+    known = metrics()
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"There is no metric {name!r}.", near_misses(name, known))
+    return tuple(m for name, m in known.items() if names is None or name in names)
+
+
+def definitions_hash(names: Iterable[str] | None = None) -> str:
+    """One hash over the cards of ``names`` (all by default): equal if and only if they all are.
+
+    Raises:
+        UsageError: A name is unknown.
+    """
+    chosen = select(None if names is None else list(names))
+    lines = sorted(f"{m.card.name} {m.card.hash}" for m in chosen)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+@cache
+def _loaded() -> tuple[Mapping[str, Metric], Mapping[str, str]]:
+    found: dict[str, Metric] = {}
+    wrong: dict[str, str] = {}
+    for name in _BUILT_IN:
+        found.update((m.card.name, m) for m in _held(import_module(f".{name}", __package__)))
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
+        try:
+            theirs = _held(entry.load())
+        # A stranger's module may raise anything at all; it must not take the others down with it.
+        except Exception as error:
+            wrong[entry.name] = f"{entry.value}: {type(error).__name__}: {error}"
+            continue
+        problem = _problem(entry, theirs, found)
+        if problem:
+            wrong[entry.name] = problem
+        else:
+            found.update((m.card.name, m) for m in theirs)
+    return MappingProxyType(found), MappingProxyType(wrong)
+
+
+def _held(thing: object) -> list[Metric]:
+    """The metrics that an entry point's object is or holds, in order of definition."""
+    if isinstance(thing, Metric):
+        return [thing]
+    if isinstance(thing, ModuleType):
+        return [value for value in vars(thing).values() if isinstance(value, Metric)]
+    if isinstance(thing, Iterable):
+        return [value for value in thing if isinstance(value, Metric)]
+    return []
+
+
+def _problem(entry: EntryPoint, theirs: list[Metric], found: Mapping[str, Metric]) -> str:
+    if not theirs:
+        return f"{entry.value} is no metric and holds none."
+    names = [m.card.name for m in theirs]
+    clashes = sorted({n for n in names if n in found or names.count(n) > 1})
+    return f"{entry.value}: the name {', '.join(clashes)} is taken." if clashes else ""

@@ -1,0 +1,285 @@
+"""One region's pair of masks, measured by every metric at every level under the status rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .definition import COMPUTE, Card, Dim, Metric, Pair, Status
+from .distances import Surfaces
+from .levels import THIRDS, Thirds
+
+__all__ = ["RegionPair", "Sample", "blank", "measure"]
+
+Mask = NDArray[np.bool_]
+
+
+class Sample(NamedTuple):
+    """One measured value.
+
+    ``worst`` is the value under the default policy: ``value`` where there is one, what
+    ``worst_case`` puts in its place after a one-sided miss, a missing prediction or an error, and
+    None where the sample does not count.
+    """
+
+    level: str
+    slice: int | None
+    dim: Dim | None
+    value: float | None
+    status: Status
+    message: str
+    worst: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class RegionPair:
+    """Both masks of one region, with their counts.
+
+    Args:
+        reference: ``(slice, row, column)`` bool, possibly cropped in plane.
+        compared: The same.
+        counts: ``(slice, 4)``: tp, fp, fn, tn over the whole field of view.
+        shape: (slice, row, column) of the whole field of view.
+        spacing: (z, y, x) in mm.
+    """
+
+    reference: Mask
+    compared: Mask
+    counts: NDArray[np.int64]
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+
+    @classmethod
+    def of_masks(
+        cls, reference: Mask, compared: Mask, spacing: tuple[float, float, float]
+    ) -> RegionPair:
+        """Two masks that are no union of labels, ``(slice, row, column)``, uncropped."""
+        z, y, x = reference.shape
+        tp = (reference & compared).sum(axis=(1, 2))
+        fp = (compared & ~reference).sum(axis=(1, 2))
+        fn = (reference & ~compared).sum(axis=(1, 2))
+        counts = np.stack([tp, fp, fn, y * x - tp - fp - fn], axis=1).astype(np.int64)
+        return cls(reference, compared, counts, (z, y, x), spacing)
+
+    @cached_property
+    def surfaces(self) -> Surfaces:
+        """The surface distances, none of them computed yet."""
+        return Surfaces(self.reference, self.compared, self.spacing)
+
+    @cached_property
+    def volume(self) -> Pair:
+        """The whole stack, without distances."""
+        return self._pair(self.counts.sum(axis=0).tolist(), slice(None))
+
+    @cached_property
+    def slices(self) -> list[Pair]:
+        """Each slice, with its distances where both masks are present and one may need them."""
+        return [self._pair(c, slice(z, z + 1)) for z, c in enumerate(self.counts.tolist())]
+
+    def diagonal(self, in_plane: bool) -> float:
+        """Diagonal of the field of view (or of one slice of it) in mm."""
+        sides = [n * s for n, s in zip(self.shape, self.spacing, strict=True)]
+        return math.hypot(*(sides[1:] if in_plane else sides))
+
+    def _pair(self, counts: Sequence[int], where: slice) -> Pair:
+        masks = partial(self._masks, where)
+        tp, fp, fn, tn = counts
+        return Pair(tp=tp, fp=fp, fn=fn, tn=tn, spacing=self.spacing, masks=masks)
+
+    def _masks(self, where: slice) -> tuple[Mask, Mask]:
+        return self.reference[where], self.compared[where]
+
+
+def status_of(pair: Pair) -> Status:
+    """Which of the masks are empty."""
+    if pair.reference:
+        return "ok" if pair.compared else "pred_empty"
+    return "ref_empty" if pair.compared else "both_empty"
+
+
+def measure(
+    metric: Metric,
+    region: RegionPair,
+    thirds: Thirds,
+    levels: Collection[str],
+    missing: tuple[Status, str] | None = None,
+) -> Iterator[Sample]:
+    """Every value of ``metric`` at ``levels``: volume by dim, thirds, then slices.
+
+    Args:
+        metric: What to measure.
+        region: What to measure it on.
+        thirds: Slices of each third, or the reason why they are unknown.
+        levels: Which of ``volume``, ``apex``, ``middle``, ``base``, ``slice``.
+        missing: Status and message, where ``region.compared`` is empty only because there is no
+            answer: samples then have no value, and the worst one instead.
+    """
+    found = _measure(metric, region, thirds, levels)
+    if missing is None:
+        yield from found
+    else:
+        for sample in found:
+            yield _without(metric.card, region, sample, *missing)
+
+
+def _measure(
+    metric: Metric, region: RegionPair, thirds: Thirds, levels: Collection[str]
+) -> Iterator[Sample]:
+    card = metric.card
+    if "volume" in levels:
+        for dim in card.dims or (None,):
+            if dim != "contour":
+                yield _volume(metric, region, dim)
+    if card.dims and "slice" not in card.dims:
+        return
+    wanted = [name for name in THIRDS if name in levels]
+    if not wanted and "slice" not in levels:
+        return
+    in_slices: Dim | None = "slice" if card.dims else None
+    if isinstance(thirds, str) and "slice" not in levels:
+        samples: list[Sample] = []
+    else:
+        samples = [_slice(metric, region, z, in_slices) for z in range(region.shape[0])]
+    for name in wanted:
+        if isinstance(thirds, str):
+            yield Sample(name, None, in_slices, None, "not_applicable", thirds, None)
+        else:
+            yield _third(name, [samples[z] for z in thirds[name]], in_slices)
+    if "slice" in levels:
+        yield from samples
+
+
+def blank(
+    metric: Metric, status: Status, message: str, levels: Collection[str]
+) -> Iterator[Sample]:
+    """What :func:`measure` would give, without a value, and without slices."""
+    card = metric.card
+    if "volume" in levels:
+        for dim in card.dims or (None,):
+            if dim != "contour":
+                yield Sample("volume", None, dim, None, status, message, None)
+    if card.dims and "slice" not in card.dims:
+        return
+    in_slices: Dim | None = "slice" if card.dims else None
+    for name in THIRDS:
+        if name in levels:
+            yield Sample(name, None, in_slices, None, status, message, None)
+
+
+def _volume(metric: Metric, region: RegionPair, dim: Dim | None) -> Sample:
+    pair = region.volume
+    status = status_of(pair)
+    if dim is not None and status == "ok":
+        if dim == "slice":
+            return _pooled(metric, region, pair)
+        pair = replace(pair, given=region.surfaces.volume(dim))
+    value, status, message = _value(metric, pair, status)
+    worst = value
+    if value is None:
+        worst = _worst(metric.card, status, region.diagonal(in_plane=dim == "slice"))
+    return Sample("volume", None, dim, value, status, message, worst)
+
+
+def _pooled(metric: Metric, region: RegionPair, pair: Pair) -> Sample:
+    """``dim=slice`` over a volume: the slices' distances together, if no slice is one-sided."""
+    surfaces = region.surfaces
+    missed = surfaces.one_sided
+    diagonal = region.diagonal(in_plane=True)
+    if not missed:
+        value, status, message = _value(metric, replace(pair, given=surfaces.pooled_slices), "ok")
+        worst = _worst(metric.card, status, diagonal) if value is None else value
+        return Sample("volume", None, "slice", value, status, message, worst)
+    sides = [sum(side) for side in zip(*missed.values(), strict=True)]
+    filled = surfaces.pooled_slices.filled((sides[0], sides[1]), diagonal)
+    worst, _, problem = _value(metric, replace(pair, given=filled), "ok")
+    if worst is None:
+        return Sample("volume", None, "slice", None, "error", problem, diagonal)
+    message = f"one mask is empty in {_named(missed)}"
+    if surfaces.slices:
+        rest, _, _ = _value(metric, replace(pair, given=surfaces.pooled_slices), "ok")
+        message += f"; {rest:.6g} {metric.card.unit} over the other {len(surfaces.slices)}"
+    status = "pred_empty" if sides[0] else "ref_empty"
+    return Sample("volume", None, "slice", None, status, message, worst)
+
+
+def _slice(metric: Metric, region: RegionPair, z: int, dim: Dim | None) -> Sample:
+    pair = region.slices[z]
+    status = status_of(pair)
+    if dim is not None and status == "ok":
+        pair = replace(pair, given=region.surfaces.slices[z])
+    value, status, message = _value(metric, pair, status)
+    worst = value
+    if value is None:
+        worst = _worst(metric.card, status, region.diagonal(in_plane=True))
+    return Sample("slice", z, dim, value, status, message, worst)
+
+
+def _third(name: str, samples: Sequence[Sample], dim: Dim | None) -> Sample:
+    """The mean over slices; null as soon as one slice that counts has no value."""
+    if not samples:
+        return Sample(name, None, dim, None, "not_applicable", "no slice lies in this third", None)
+    counted = [s for s in samples if s.status != "both_empty"]
+    statuses = [s.status for s in counted]
+    worst = _mean([s.worst for s in samples if s.worst is not None])
+    for status in ("error", "pred_empty", "ref_empty"):
+        missing = [s for s in counted if s.status == status and s.value is None]
+        if missing:
+            where = _named([s.slice for s in missing if s.slice is not None])
+            return Sample(name, None, dim, None, status, f"no value in {where}", worst)
+    value = _mean([s.value for s in samples if s.value is not None])
+    if not counted:
+        return Sample(name, None, dim, value, "both_empty", "", worst)
+    # One status for slices that are all missed the same way; otherwise both masks are present.
+    status = statuses[0] if len(set(statuses)) == 1 else "ok"
+    return Sample(name, None, dim, value, status, "", worst)
+
+
+def _value(metric: Metric, pair: Pair, status: Status) -> tuple[float | None, Status, str]:
+    rule = metric.card.rule(status)
+    if rule != COMPUTE:
+        return rule, status, ""
+    try:
+        value = metric(pair)
+    # A stranger's function may raise anything at all; it must not take the other metrics down.
+    except Exception as error:
+        return None, "error", f"{metric.card.name}: {type(error).__name__}: {error}"
+    if value is None or not math.isfinite(value):
+        return None, "error", f"{metric.card.name} gave {value} where both masks are counted"
+    return float(value), status, ""
+
+
+def _worst(card: Card, status: Status, diagonal: float) -> float | None:
+    """What the policy ``worst_case`` puts in place of a value that is missing."""
+    if status in ("both_empty", "not_applicable") or card.worst == "as_empty":
+        return None
+    return diagonal if card.worst == "diagonal" else card.worst
+
+
+def _without(
+    card: Card, region: RegionPair, sample: Sample, status: Status, message: str
+) -> Sample:
+    """``sample``, taken with an empty answer, as it stands where the answer is missing."""
+    if sample.status == "not_applicable":
+        return sample
+    worst = sample.worst
+    # Where the reference is empty too, only the volume counts the missing answer: it is one case.
+    counts = worst is not None or sample.level == "volume"
+    if counts and card.worst != "as_empty":
+        in_plane = sample.level != "volume" or sample.dim == "slice"
+        worst = _worst(card, status, region.diagonal(in_plane))
+    return sample._replace(value=None, status=status, message=message, worst=worst)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def _named(slices: Collection[int]) -> str:
+    numbers = ", ".join(str(z) for z in sorted(slices))
+    return f"slice {numbers}" if len(slices) == 1 else f"slices {numbers}"
