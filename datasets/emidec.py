@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from benchmark.errors import DataError, near_misses
 from benchmark.grid import Grid, same_grid
@@ -38,13 +39,11 @@ _WHERE = "Give the folder that holds the Case_* folders with --data-root; http:/
 
 
 class Emidec(Dataset):
-    """The training set of the EMIDEC challenge, or any part of it.
+    """The training set of the EMIDEC challenge, or any part of it."""
 
-    Args:
-        data_root: The folder of the ``Case_*`` folders, or one or two levels above it.
-    """
-
-    annotates: ClassVar[frozenset[Region]] = frozenset(Region) - {Region.CORE_SCAR}
+    annotates: ClassVar[frozenset[Region]] = frozenset(
+        {Region.CAVITY, Region.MYOCARDIUM, Region.LV, Region.SCAR, Region.MVO}
+    )
     title: ClassVar[str] = "EMIDEC"
     licence: ClassVar[str] = "CC BY-NC-SA 4.0"
     citation: ClassVar[str] = (
@@ -52,7 +51,9 @@ class Emidec(Dataset):
         "Infarction from Delayed-Enhancement Cardiac MRI. Data 2020; 5(4):89."
     )
 
-    data_root: Path | None = None
+    data_root: Path | None = Field(
+        None, description="Folder of the Case_* folders, or one or two levels above it"
+    )
 
     def index(self) -> Sequence[CaseInfo]:
         """Every case with a contour, by id; clinical data as attributes.
