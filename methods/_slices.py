@@ -1,0 +1,121 @@
+"""From a volume on its own grid to the square slices that a 2D network sees, and back.
+
+The square has a fixed pixel size and lies at the centre of the image: everything in it is in
+millimetres, so hearts have the same size whatever the scanner's matrix was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark import Case, DataError, Region, Study, Volume
+
+__all__ = ["Square", "region_masks", "still_volume", "unit_range"]
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square grid about the centre of an image's plane.
+
+    Attributes:
+        size: Pixels along each side.
+        pixel_mm: Side of a pixel in mm.
+    """
+
+    size: int
+    pixel_mm: float
+
+    def images(self, volume: Volume) -> Floats:
+        """The slices of ``volume`` on this grid, each normalised to [0, 1].
+
+        Returns:
+            ``(slice, size, size)``. Outside the image it is 0.
+        """
+        return unit_range(self.resampled(volume.voxels, volume.spacing))
+
+    def resampled(self, values: NDArray[np.generic], spacing: tuple[float, float, float]) -> Floats:
+        """``(slice, row, column)`` values at this grid's pixels, 0 outside the image.
+
+        Linear between pixels where the image is coarser; a triangular average as wide as a pixel of
+        the grid where the image is finer.
+        """
+        rows = _weights(self.size, self.pixel_mm, values.shape[1], spacing[1])
+        columns = _weights(self.size, self.pixel_mm, values.shape[2], spacing[2])
+        resampled = rows @ values.astype(np.float64) @ columns.T
+        return np.asarray(resampled, dtype=np.float32)
+
+    def restored(self, values: Floats, like: Volume) -> Floats:
+        """``(slice, size, size)`` probabilities on the grid of ``like``; 0 beyond this square.
+
+        Threshold after this, not before: a boundary is then as fine as the native grid.
+        """
+        rows = _weights(like.shape[1], like.spacing[1], self.size, self.pixel_mm)
+        columns = _weights(like.shape[2], like.spacing[2], self.size, self.pixel_mm)
+        restored = rows @ values.astype(np.float64) @ columns.T
+        return np.asarray(np.clip(restored, 0.0, 1.0), dtype=np.float32)
+
+
+def _weights(n_to: int, step_to: float, n_from: int, step_from: float) -> NDArray[np.float64]:
+    """``(n_to, n_from)`` interpolation weights between two centred, regular lines of pixels.
+
+    A row sums to 1 where its pixel centre lies on the line, to less within one pixel of its end,
+    and to 0 beyond.
+    """
+    width = max(step_to, step_from)
+    beyond = math.ceil(width / step_from)  # so that cut-off rows are scaled like all others
+    to = (np.arange(n_to) - (n_to - 1) / 2) * step_to
+    at = (np.arange(-beyond, n_from + beyond) - (n_from - 1) / 2) * step_from
+    weights: NDArray[np.float64] = np.clip(1 - np.abs(to[:, None] - at) / width, 0.0, None)
+    sums = np.maximum(weights.sum(axis=1, keepdims=True), 0.5)  # rows far outside are 0
+    return np.asarray((weights / sums)[:, beyond : beyond + n_from])
+
+
+def unit_range(images: NDArray[np.floating]) -> Floats:
+    """Each slice of ``(slice, row, column)`` scaled to [0, 1]; a constant slice becomes 0.
+
+    xing2023 section 3.1: "All images are normalized to [0, 1] before sending to the network." Its
+    images are single slices, so each slice is scaled by itself; from its 1st to its 99th percentile
+    (the rest clipped), because one bright pixel must not set the contrast of the heart.
+    """
+    low, high = np.percentile(images, (1, 99), axis=(1, 2), keepdims=True)
+    span = np.where(high > low, high - low, 1.0)
+    return np.asarray(np.clip((images - low) / span, 0.0, 1.0) * (high > low), dtype=np.float32)
+
+
+def still_volume(study: Study) -> Volume:
+    """The image to segment.
+
+    Raises:
+        DataError: It has frames; a 2D network takes one image per slice.
+    """
+    volume = study.target
+    if volume.voxels.ndim != 3:
+        raise DataError(
+            f"Study {study.id!r}: its image has {volume.n_frames} frames.",
+            "Give an image with axes (slice, row, column).",
+        )
+    return volume
+
+
+def region_masks(case: Case, regions: Sequence[Region], square: Square) -> NDArray[np.uint8]:
+    """The reference's regions on ``square``: ``(slice, region, size, size)`` of 0 and 1.
+
+    Raises:
+        DataError: The reference has no label map.
+    """
+    labels = case.reference.labels
+    if labels is None:
+        raise DataError(
+            f"Case {case.study.id!r}: its reference has contours but no label map.",
+            "Train on cases with label maps.",
+        )
+    spacing = still_volume(case.study).spacing
+    masks = [square.resampled(r.mask(labels), spacing) >= 0.5 for r in regions]
+    return np.stack(masks, axis=1).astype(np.uint8)

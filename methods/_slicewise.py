@@ -1,0 +1,291 @@
+"""What the methods of xing2023 share: 2D networks that learn from, and segment, slice by slice.
+
+A method says which networks it has and how they are chained; everything else - slices, loss,
+training, prediction - is here, so that the methods differ in nothing but that. torch is imported
+when there is something to compute, never to look at a method.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PrivateAttr, model_validator
+
+from benchmark import Case, Label, Method, Region, Segmentation, Study, TrainContext
+from benchmark.errors import UsageError
+
+from ._options import Backbone, Precision, Schedule
+from ._slices import Square, region_masks, still_volume
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import ModuleDict
+
+    from ._training import Forward, Recipe, Slices
+
+__all__ = ["WEIGHTS", "SlicewiseMethod"]
+
+#: The file that training leaves in its folder.
+WEIGHTS = "model.pt"
+
+
+class SlicewiseMethod(Method):
+    """A chain of 2D networks; subclasses give ``heads`` and ``logits``.
+
+    Labels: a voxel is scar (3) where the scar's probability reaches one half, else myocardium (2)
+    where the myocardium's does. Scar is part of the myocardium by definition of the labels, so scar
+    that a network sees outside its own myocardium is not removed but counts as both; and the
+    probability given for the myocardium is the larger of the two, so that thresholding it gives the
+    labelled region.
+
+    The paper is silent on the pixel size, on which epoch is kept (here the best on the validation
+    cases) and, for a U-Net, on widths and where dropout acts (here on the deepest features, where
+    TransUNet has its transformer). The quick profile departs from the paper in size, epochs, batch,
+    dropout and in a one-cycle schedule: they are what two CPU cores can train in about a minute.
+    """
+
+    #: Network name -> how many binary outputs it has.
+    heads: ClassVar[Mapping[str, int]]
+    #: Regions whose masks training needs.
+    learns: ClassVar[tuple[Region, ...]] = (Region.MYOCARDIUM, Region.SCAR)
+    # Section 3.1. The widths are those of the paper's reference for the U-Net.
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {},
+        "paper": {
+            "size": 224,
+            "channels": (64, 128, 256, 512, 1024),
+            "epochs": 500,
+            "batch": 40,
+            "learning_rate": 4.73e-4,
+            "schedule": "constant",
+            "dropout": 0.39,
+            "weight_decay": 5.58e-6,
+        },
+    }
+
+    backbone: Backbone = Field("unet", description="segmentation network")
+    channels: tuple[int, ...] = Field(
+        (16, 32, 64, 96, 128), min_length=2, description="feature maps of each level, finest first"
+    )
+    size: int = Field(96, gt=0, description="side in pixels of the square about the image centre")
+    pixel_mm: float = Field(1.5, gt=0, description="pixel size of that square in mm")
+    epochs: int = Field(16, gt=0, description="passes over the training slices")
+    batch: int = Field(16, gt=0, description="slices in a training step")
+    learning_rate: float = Field(4e-3, gt=0, description="of Adam; the peak if one-cycle")
+    schedule: Schedule = Field("one_cycle", description="how the learning rate goes")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of deepest feature maps dropped")
+    weight_decay: float = Field(5.58e-6, ge=0, description="L2 weights beta of Eq. 1")
+    dice_weight: float = Field(1.0, ge=0, description="w: Dice loss against cross-entropy")
+    augment: bool = Field(True, description="move training slices by random affine maps")
+    validate_every: int = Field(2, gt=0, description="epochs between looks at the validation cases")
+    precision: Precision = Field("auto", description="dtype of convolutions")
+
+    _loaded: tuple[object, ModuleDict] | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _levels_fit(self) -> SlicewiseMethod:
+        """The size must halve at every level but the finest."""
+        factor = 2 ** (len(self.channels) - 1)
+        if self.size % factor:
+            raise ValueError(
+                f"size {self.size} is not a multiple of {factor}, which "
+                f"{len(self.channels)} levels of channels need"
+            )
+        if min(self.channels) < 1:
+            raise ValueError(f"channels {self.channels} must all be at least 1")
+        return self
+
+    @abstractmethod
+    def logits(self, networks: ModuleDict, images: Tensor) -> Mapping[Region, Tensor]:
+        """What the trained networks answer: region -> ``(b, 1, y, x)`` logits."""
+
+    def stages(self, networks: ModuleDict) -> Mapping[str, Forward]:
+        """What is trained one after the other, in order; by default all at once."""
+        return {"joint": lambda images, _truth: self.logits(networks, images)}
+
+    def region_weights(self) -> Mapping[Region, float]:
+        """What each region's loss counts; 1 where not named."""
+        return {}
+
+    @property
+    def square(self) -> Square:
+        """The grid that the networks see."""
+        return Square(self.size, self.pixel_mm)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+        from ._training import Recipe
+
+        return Recipe(
+            epochs=self.epochs,
+            batch=self.batch,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            weight_decay=self.weight_decay,
+            dice_weight=self.dice_weight,
+            region_weights=self.region_weights(),
+            augment=self.augment,
+            validate_every=self.validate_every,
+            precision=self.precision,
+        )
+
+    def build(self, seed: int = 0) -> ModuleDict:
+        """The networks with their first weights, which depend on seed, name and size alone."""
+        import torch
+
+        from . import _networks
+        from ._training import mixed
+
+        networks = torch.nn.ModuleDict()
+        for name, heads in self.heads.items():
+            # Seeded by name: a network starts alike in every method that has it.
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(mixed(seed, *name.encode()))
+                networks[name] = _networks.build(
+                    self.backbone, heads=heads, channels=self.channels, dropout=self.dropout
+                )
+        return networks
+
+    def train(self, cases: Sequence[Case], context: TrainContext) -> None:
+        """Train stage by stage; leave the weights in ``context.folder / "model.pt"``.
+
+        Raises:
+            UsageError: There is no case to learn from.
+            DataError: A case has no label map, or its image has frames.
+        """
+        from ._training import fit, reproducible, save_atomically
+
+        if not cases:
+            raise UsageError("There are no training cases.", "Choose a split that has some.")
+        with reproducible(context.threads):
+            networks = self.build(context.seed)
+            train = self.slices(cases)
+            validation = self.slices(context.validation) if context.validation else None
+            stages = self.stages(networks)
+            for stage, forward in stages.items():
+                fit(
+                    networks,
+                    forward,
+                    train,
+                    validation,
+                    self.recipe,
+                    context,
+                    stage=stage,
+                    stages=list(stages),
+                )
+            state = {name: value.cpu() for name, value in networks.state_dict().items()}
+            save_atomically(state, context.folder / WEIGHTS)
+
+    def slices(self, cases: Sequence[Case]) -> Slices:
+        """All slices of ``cases`` as the networks see them, with the masks to learn.
+
+        Raises:
+            DataError: A case has no label map, or its image has frames.
+        """
+        import torch
+
+        from ._training import Slices
+
+        images, masks = [], []
+        for case in cases:  # once only: the engine loads a case whenever it is asked for one
+            images.append(self.square.images(still_volume(case.study)))
+            masks.append(region_masks(case, self.learns, self.square))
+        return Slices(
+            torch.from_numpy(np.concatenate(images)[:, None]),
+            torch.from_numpy(np.concatenate(masks)),
+            self.learns,
+        )
+
+    def predict(self, study: Study) -> Segmentation:
+        """Segment ``study`` slice by slice.
+
+        Raises:
+            DataError: The image has frames.
+            PluginError: The weights are not there or belong to other parameters.
+        """
+        probabilities = self.probabilities(study)
+        labels = np.zeros(still_volume(study).shape, dtype=np.uint8)
+        for region, label in ((Region.MYOCARDIUM, Label.MYOCARDIUM), (Region.SCAR, Label.SCAR)):
+            if region in probabilities:
+                labels[probabilities[region] >= 0.5] = label
+        if Region.MYOCARDIUM in probabilities and Region.SCAR in probabilities:
+            probabilities[Region.MYOCARDIUM] = np.maximum(
+                probabilities[Region.MYOCARDIUM], probabilities[Region.SCAR]
+            )
+        return Segmentation(labels, probabilities=probabilities)
+
+    def probabilities(self, study: Study) -> dict[Region, NDArray[np.float32]]:
+        """Each network's own answer on the study's grid."""
+        import torch
+
+        from ._training import Slices, batched_logits
+
+        volume, networks = still_volume(study), self._networks()
+        images = torch.from_numpy(self.square.images(volume)[:, None])
+        unknown = Slices(images, torch.empty(len(images), 0, self.size, self.size), ())
+        answers: dict[Region, list[Tensor]] = {}
+        for _, logits in batched_logits(
+            networks,
+            lambda batch, _truth: self.logits(networks, batch),
+            unknown,
+            self.device,
+            self.precision,
+        ):
+            for region, value in logits.items():
+                answers.setdefault(region, []).append(value.sigmoid()[:, 0].float().cpu())
+        return {
+            region: self.square.restored(torch.cat(values).numpy(), volume)
+            for region, values in answers.items()
+        }
+
+    def parameter_count(self) -> int | None:
+        """Trainable numbers of all its networks."""
+        from ._networks import parameter_count
+
+        return parameter_count(self.build())
+
+    def numerics(self, device: str) -> str:
+        """The dtype in which convolutions run on ``device``: ``float32`` or ``bfloat16``."""
+        from ._training import autocast_dtype
+
+        return str(autocast_dtype(device, self.precision)).removeprefix("torch.")
+
+    def estimate_seconds(self, cases: Sequence[Case], context: TrainContext) -> float | None:
+        """How long ``train`` would take here, from a few steps timed; None without cases."""
+        from ._training import reproducible, step_seconds
+
+        if not cases:
+            return None
+        n_slices = sum(still_volume(case.study).shape[0] for case in cases)
+        with reproducible(context.threads):
+            networks, slices = self.build(), self.slices(cases[: self.batch])
+            seconds = sum(
+                step_seconds(networks, forward, slices, self.recipe, context.device)
+                for forward in self.stages(networks).values()
+            )
+        return seconds * self.recipe.steps_per_epoch(n_slices) * self.epochs
+
+    def _networks(self) -> ModuleDict:
+        """The trained networks, loaded once by each process that predicts."""
+        from ._training import load_weights
+
+        path = self.model / WEIGHTS
+        stamp = path.stat().st_mtime_ns if path.exists() else None
+        key: tuple[Path, int | None, str] = (path, stamp, self.device)
+        if self._loaded is None or self._loaded[0] != key:
+            networks = self.build()
+            load_weights(networks, path, self.device)
+            self._loaded = (key, networks)
+        return self._loaded[1]
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # A loaded network stays in the process that loaded it.
+        state = super().__getstate__()
+        private = dict(state.get("__pydantic_private__") or {}, _loaded=None)
+        return {**state, "__pydantic_private__": private}
