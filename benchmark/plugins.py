@@ -112,6 +112,10 @@ class Method(Plugin):
         bound._device = device
         return bound
 
+    def estimate_seconds(self, cases: Sequence[Case], context: TrainContext) -> float | None:
+        """How long ``train`` would take; None if unknown. Asked before long profiles."""
+        return None
+
     def parameter_count(self) -> int | None:
         """How many trainable numbers it has, or None if it has no network."""
         return None

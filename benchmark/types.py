@@ -1,7 +1,7 @@
 """The values that cross the plugin seam, each validated on the way in.
 
-Arrays are in ``(slice, row, column)`` order everywhere, with a leading ``frame`` axis where an image
-has one; spacing and positions are in millimetres, times in milliseconds.
+Arrays are in ``(slice, row, column)`` order everywhere, with a leading ``frame`` axis where an
+image has one; spacing and positions are in millimetres, times in milliseconds.
 """
 
 from __future__ import annotations

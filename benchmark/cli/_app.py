@@ -1,0 +1,106 @@
+"""The app with its commands; nothing heavier than typer is imported before a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import BenchError
+from . import listing, making, running, scoring, tables
+from ._shared import line
+
+__all__ = ["app", "run_app"]
+
+_EPILOG = (
+    "Exit codes: 0 done; 1 done, the answer is no; 2 what was asked or given does not fit; "
+    "3 nothing was measured; 4 done, but some cases failed; 130 interrupted."
+)
+
+app = typer.Typer(
+    name="bench",
+    help="Benchmark of left-ventricle, myocardium and scar segmentation in cardiac MRI.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=_EPILOG,
+)
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Options that every command takes."""
+    if version:
+        typer.echo(f"scarbench {__version__}")
+        raise typer.Exit
+    if debug:
+        os.environ["SCARBENCH_DEBUG"] = "1"
+
+
+app.command("run")(running.run_command)
+app.command("rerun")(running.rerun_command)
+app.command("score")(scoring.score_command)
+app.command("list")(listing.list_command)
+app.command("leaderboard")(tables.leaderboard_command)
+app.command("compare")(tables.compare_command)
+app.command("accept")(tables.accept_command)
+app.add_typer(making.new_app, name="new")
+app.command("check-method")(making.check_method_command)
+
+
+def run_app(app: typer.Typer, words: Sequence[str]) -> int:
+    """Run a command line and return the exit code."""
+    words = [w for w in words if w != "--debug"]
+    debug = len(words) < len(sys.argv[1:]) or bool(os.environ.get("SCARBENCH_DEBUG"))
+    try:
+        code = typer.main.get_command(app).main(
+            args=list(words), prog_name="bench", standalone_mode=False
+        )
+    except BenchError as error:
+        if debug:
+            raise
+        _say(error)
+        return 2
+    except KeyboardInterrupt:
+        line("\nInterrupted. What is finished is kept; the same command goes on.", error=True)
+        return 130
+    except Exception as error:
+        return _other(error, debug)
+    return code if isinstance(code, int) else 0
+
+
+def _other(error: Exception, debug: bool) -> int:
+    """Usage errors of the option parser have a message of their own; the rest is our bug."""
+    import click
+
+    if isinstance(error, click.exceptions.Abort):
+        return 130
+    if isinstance(error, click.ClickException):
+        error.show()
+        return 2
+    if debug:
+        raise error
+    line(
+        f"bench: unexpected {type(error).__name__}: {error}\n"
+        "This is a bug in scarbench. The same command with --debug shows where.",
+        error=True,
+    )
+    return 2
+
+
+def _say(error: BenchError) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text("bench: ", style="bold red"), Text(error.problem), sep="", end=" ")
+    console.print(Text(error.fix, style="bold"))

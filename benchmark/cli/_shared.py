@@ -1,0 +1,118 @@
+"""What several commands need: output as a table or as JSON, and progress on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..progress import Reporter
+
+__all__ = ["TerminalReporter", "columns", "echo_json", "line"]
+
+
+def echo_json(content: Any) -> None:
+    """One JSON document on stdout, for a program to read."""
+    sys.stdout.write(json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
+
+
+def line(text: str, *, error: bool = False) -> None:
+    """A line of text; never wrapped, so that it can be grepped."""
+    stream = sys.stderr if error else sys.stdout
+    stream.write(text + "\n")
+    stream.flush()
+
+
+def columns(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout; as wide as its content where stdout is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+class TerminalReporter(Reporter):
+    """Bars with an estimate of what remains on a terminal, one line a stage elsewhere.
+
+    All goes to stderr, so that stdout stays for results.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bars = sys.stderr.isatty() and not quiet
+
+    def note(self, text: str) -> None:
+        """A line worth reading."""
+        if not self._quiet:
+            line(text, error=True)
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[str], None]]:
+        """A bar that advances by one at each call."""
+        with self.training(name) as report:
+            done = 0
+
+            def advance(text: str) -> None:
+                nonlocal done
+                done += 1
+                report(done, total, {})
+
+            yield advance
+
+    @contextmanager
+    def training(self, name: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+        """A bar that is told where it is, with values such as the loss beside it."""
+        started = time.perf_counter()
+        if not self._bars:
+            seen = 0
+
+            def count(step: int, of: int, values: dict[str, float]) -> None:
+                nonlocal seen
+                seen = of
+
+            yield count
+            seconds = time.perf_counter() - started
+            if seconds >= 2:
+                self.note(f"{name}: {seen} steps in {seconds:.1f} s")
+            return
+        with _progress() as progress:
+            task = progress.add_task(name, total=None, values="")
+
+            def report(step: int, of: int, values: dict[str, float]) -> None:
+                shown = " ".join(f"{k} {v:.3f}" for k, v in values.items())
+                progress.update(task, completed=step, total=of, values=shown)
+
+            yield report
+
+
+def _progress() -> Any:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[values]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,172 @@
+"""``bench run`` and ``bench rerun``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import UsageError
+from ._shared import TerminalReporter, echo_json, line
+
+if TYPE_CHECKING:
+    from ..plan import RunRequest
+    from ..runner import RunResult
+
+__all__ = ["rerun_command", "run_command"]
+
+FAILED_CASES = 4
+
+
+def run_command(
+    method: Annotated[
+        list[str],
+        typer.Option(
+            "--method", "-m", help="NAME, 'NAME[key=value,...]' or FILE.py; may be repeated."
+        ),
+    ],
+    dataset: Annotated[
+        str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")
+    ] = "lge",
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder of the data, for data sets that need one.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", help="A parameter of the method, key=value; may be repeated."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="quick: minutes on two cores; paper: the paper's sizes.")
+    ] = "quick",
+    seeds: Annotated[
+        str, typer.Option(help="How many seeds (0, 1, ...), or a list such as '3,7'.")
+    ] = "1",
+    folds: Annotated[
+        int | None, typer.Option(help="Cross-validation by patient in this many folds.")
+    ] = None,
+    split: Annotated[
+        Path | None, typer.Option(help="JSON file of case ids by role, instead of the built-in.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; by default all there are.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Where results are kept and found again.")] = Path(
+        "runs"
+    ),
+    pictures: Annotated[bool, typer.Option(help="Draw an overlay of each case.")] = True,
+    probabilities: Annotated[bool, typer.Option(help="Keep probability maps too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Train, predict and score METHOD on DATASET; what is already there is not done again."""
+    from ..experiment import expand
+    from ..parameters import parse_settings
+    from ..plan import RunRequest
+    from ..runner import run
+
+    request = RunRequest(
+        method="",
+        dataset=dataset,
+        settings=parse_settings(settings or []),
+        dataset_settings={} if data_root is None else {"data_root": str(data_root)},
+        profile=profile,
+        split=split,
+        device=device,
+        threads=threads,
+        runs=runs,
+        pictures=pictures,
+        probabilities=probabilities,
+    )
+    reporter = TerminalReporter(quiet=as_json)
+    requests = expand(request, method, _seeds(seeds), folds)
+    results: list[RunResult] = []
+    for number, one in enumerate(requests, 1):
+        if len(requests) > 1:
+            reporter.note(f"[{number}/{len(requests)}] {_title(one)}")
+        results.append(run(one, reporter))
+    if as_json:
+        echo_json([_as_json(r) for r in results])
+    else:
+        _report(results)
+    if any(r.errors for r in results):
+        raise typer.Exit(FAILED_CASES)
+
+
+def rerun_command(
+    record: Annotated[Path, typer.Argument(help="A record.json, or its run folder.")],
+    runs: Annotated[
+        Path | None, typer.Option(help="Where the repetition goes; by default beside the run.")
+    ] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Where the data are now.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Repeat a run from its record and say whether it gave the same scores."""
+    from ..experiment import rerun
+
+    done = rerun(record, TerminalReporter(quiet=as_json), runs, data_root)
+    if as_json:
+        echo_json(
+            {
+                "reproduced": done.reproduced,
+                "differing_rows": done.differing,
+                "largest_difference": done.largest,
+                "changed": done.changed,
+                "run": done.result.path,
+            }
+        )
+    else:
+        for name, (then, now) in done.changed.items():
+            line(f"changed: {name}: {then} -> {now}")
+        if done.reproduced:
+            line("reproduced: every score is the same to the last bit")
+        else:
+            largest = "" if done.largest is None else f"; largest difference {done.largest:.6g}"
+            line(f"not reproduced: {done.differing} score rows differ{largest}")
+        line(f"repetition: {done.result.path}")
+    if not done.reproduced:
+        raise typer.Exit(1)
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--seeds {text!r}: not a number or a list of numbers.",
+                         "Write --seeds 3 or --seeds 3,7,11.") from None  # fmt: skip
+    if "," in text:
+        return numbers
+    if not 1 <= numbers[0] <= 1000:
+        raise UsageError(f"--seeds {text}: there must be 1 to 1000 seeds.")
+    return list(range(numbers[0]))
+
+
+def _title(request: RunRequest) -> str:
+    fold = "" if request.fold is None else f", fold {request.fold} of {request.folds}"
+    return f"{request.method} on {request.dataset}, seed {request.seed}{fold}"
+
+
+def _as_json(result: RunResult) -> dict[str, Any]:
+    return {
+        "run": str(result.path),
+        "method": result.record.method.name,
+        "dataset": result.record.dataset.name,
+        "seed": result.record.seed,
+        "fold": result.record.fold,
+        "cases": dict(result.cases),
+        "errors": dict(result.errors),
+        "cached": result.cached,
+    }
+
+
+def _report(results: list[RunResult]) -> None:
+    from ..table import read_runs
+    from .tables import print_board
+
+    for result in results:
+        for case_id, message in result.errors.items():
+            line(f"error: {result.record.method.name}: case {case_id}: {message}", error=True)
+    print_board(read_runs([r.path for r in results], levels=["volume"]))
+    for result in results:
+        state = "already there" if result.cached else f"{result.record.totals['seconds']:.0f} s"
+        line(f"{result.path}  ({state})")

@@ -1,0 +1,181 @@
+"""``bench leaderboard``, ``bench compare`` and ``bench accept``: what tables say, as text."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import DataError
+from ._shared import echo_json, line
+
+if TYPE_CHECKING:
+    from ..results import Run
+
+__all__ = ["accept_command", "compare_command", "leaderboard_command", "print_board"]
+
+#: Internal and external test cases together, as fahmy2021's "all testing" has it.
+ROLES = ["test", "external"]
+
+RunPaths = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Run folders or accepted entries; by default all of the data set."),
+]
+RunsFolder = Annotated[Path, typer.Option(help="Where bench run kept its results.")]
+Entries = Annotated[Path, typer.Option(help="Where accepted entries are.")]
+Roles = Annotated[list[str], typer.Option("--role", help="Cases of which roles; may be repeated.")]
+PolicyName = Annotated[
+    str, typer.Option(help="worst_case, exclude or both_empty_is_perfect: undefined values.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def leaderboard_command(
+    paths: RunPaths = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", "-d", help="Name of the data set.")
+    ] = None,
+    runs: RunsFolder = Path("runs"),
+    leaderboards: Entries = Path("leaderboards"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for DATASET.md and DATASET.csv instead of that one.")
+    ] = None,
+    roles: Roles = ROLES,
+    policy: PolicyName = "worst_case",
+    as_json: AsJson = False,
+) -> None:
+    """Rank the methods of a data set; print it and write it as Markdown and CSV."""
+    from ..atomic import replacing
+    from ..leaderboard import leaderboard
+    from ..leaderboard_text import csv_text, markdown
+    from ..policies import parse_policy
+
+    found = _found(paths, dataset, runs, leaderboards)
+    board = leaderboard(found, dataset, policy=parse_policy(policy), roles=roles)
+    folder = out or leaderboards
+    written = []
+    for suffix, text in ((".md", markdown(board)), (".csv", csv_text(board))):
+        path = folder / f"{board.dataset.name}{suffix}"
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        written.append(str(path))
+    if as_json:
+        import csv
+        import io
+
+        echo_json({"written": written, "rows": list(csv.DictReader(io.StringIO(csv_text(board))))})
+        return
+    print_board(found, roles=roles, policy=policy, dataset=dataset)
+    line(f"written: {', '.join(written)}")
+
+
+def compare_command(
+    paths: RunPaths = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", "-d", help="Name of the data set.")
+    ] = None,
+    region: Annotated[str, typer.Option(help="Region.")] = "scar",
+    metric: Annotated[str, typer.Option(help="Metric; 'bench list metrics' shows them.")] = "dice",
+    dim: Annotated[str | None, typer.Option(help="3d, slice or inplane3d, for surfaces.")] = None,
+    level: Annotated[str, typer.Option(help="volume, slice, apex, middle or base.")] = "volume",
+    baseline: Annotated[
+        str | None, typer.Option(help="Compare all others with this method only.")
+    ] = None,
+    runs: RunsFolder = Path("runs"),
+    leaderboards: Entries = Path("leaderboards"),
+    roles: Roles = ROLES,
+    policy: PolicyName = "worst_case",
+    as_json: AsJson = False,
+) -> None:
+    """Paired differences between methods over the same patients, with intervals."""
+    from ..compare import compare, comparison_markdown, comparison_view
+    from ..policies import parse_policy
+    from ..table import tidy
+
+    found = compare(
+        tidy(_found(paths, dataset, runs, leaderboards)),
+        region,
+        metric,
+        dim,
+        level=level,
+        dataset=dataset,
+        baseline=baseline,
+        policy=parse_policy(policy),
+        roles=roles,
+    )
+    if as_json:
+        import json
+
+        echo_json(json.loads(found.to_json(orient="records")))
+    elif sys.stdout.isatty():
+        _console().print(comparison_view(found))
+    else:
+        line(comparison_markdown(found))
+
+
+def accept_command(
+    paths: Annotated[list[Path], typer.Argument(help="Run folders: all seeds of one experiment.")],
+    leaderboards: Entries = Path("leaderboards"),
+) -> None:
+    """Make runs the accepted leaderboard entry of their method; says what that changes."""
+    from ..entries import build_entry, entry_name, load_entry, write_entry
+    from ..leaderboard import leaderboard
+    from ..table import read_runs
+
+    found = read_runs(paths)
+    entry = build_entry(found)
+    path = leaderboards / found[0].dataset / f"{entry_name(found[0])}.json"
+    before = leaderboard(load_entry(path), roles=ROLES) if path.is_file() else None
+    after = leaderboard(found, roles=ROLES)
+    for i, column in enumerate(after.columns):
+        now = after.rows[0].cells[i].mean
+        then = before.rows[0].cells[i].mean if before else None
+        line(f"{column!s:<36} {_number(then)} -> {_number(now)}")
+    line(f"written: {write_entry(path.parent, entry)}")
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
+
+
+def _found(
+    paths: list[Path] | None, dataset: str | None, runs: Path, leaderboards: Path
+) -> list[Run]:
+    from ..results import find_runs
+    from ..table import read_runs
+
+    if not paths:
+        entries = sorted(leaderboards.glob(f"{dataset or '*'}/*.json"))
+        paths = [*find_runs(runs, dataset), *entries]
+        if not paths:
+            where = f" of {dataset!r}" if dataset else ""
+            raise DataError(
+                f"There are no results{where} in {runs} or {leaderboards}.",
+                "Run 'bench run' first.",
+            )
+    return read_runs(paths, levels=["volume"])
+
+
+def print_board(
+    found: list[Run],
+    *,
+    roles: list[str] = ROLES,
+    policy: str = "worst_case",
+    dataset: str | None = None,
+    **options: Any,
+) -> None:
+    """The ranked table on stdout."""
+    from ..leaderboard import leaderboard
+    from ..leaderboard_text import rich_view
+    from ..policies import parse_policy
+
+    board = leaderboard(found, dataset, roles=roles, policy=parse_policy(policy), **options)
+    _console().print(rich_view(board))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 220)

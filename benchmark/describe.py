@@ -1,0 +1,76 @@
+"""``python -m benchmark.describe methods jdl``: what a plugin's class says of itself, as JSON.
+
+Run in a process of its own by ``bench list``, since importing a stranger's plugin may do anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import sys
+from typing import Any
+
+from .errors import BenchError
+from .plugins import Method
+from .registry import Kind, find, plugin_class
+
+__all__ = ["described"]
+
+
+def described(kind: Kind, name: str) -> dict[str, Any]:
+    """Docstring, fields, needs and regions of a plugin.
+
+    Raises:
+        UsageError, PluginError: There is none of that name, or it is broken.
+    """
+    info = find(kind, name)
+    cls = plugin_class(info)
+    module = inspect.getmodule(cls)
+    regions = getattr(cls, "produces" if issubclass(cls, Method) else "annotates", ())
+    fields = [
+        {
+            "name": key,
+            "type": getattr(field.annotation, "__name__", None) or str(field.annotation),
+            "default": "required" if field.is_required() else _plain(field.default),
+            "description": field.description or "",
+        }
+        for key, field in cls.model_fields.items()
+    ]
+    return {
+        "summary": info.source.summary if info.source else "",
+        "doc": inspect.cleandoc((module.__doc__ if module else None) or cls.__doc__ or ""),
+        "fields": fields,
+        "parameters": {f["name"]: f["default"] for f in fields},
+        "needs": sorted(cls.needs) if issubclass(cls, Method) else [],
+        # a property where it depends on the parameters
+        "regions": sorted(map(str, regions))
+        if isinstance(regions, frozenset)
+        else ["by parameters"],
+        "error": "",
+    }
+
+
+def _regions(value: Any) -> list[str]:
+    # a property where it depends on the parameters
+    return sorted(map(str, value)) if isinstance(value, frozenset) else ["by parameters"]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _main() -> None:
+    kind, name = sys.argv[1:3]
+    if kind not in ("methods", "datasets"):
+        raise SystemExit(f"no such kind: {kind}")
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            facts = described(kind, name)  # type: ignore[arg-type]  # checked above
+        except BenchError as error:
+            facts = {"error": str(error)}
+    sys.stdout.write(json.dumps(facts) + "\n")
+
+
+if __name__ == "__main__":
+    _main()

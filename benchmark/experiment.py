@@ -1,0 +1,142 @@
+"""One question, many runs: methods x seeds x folds; and whether a run can be repeated."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+from .plan import RunRequest, resolve
+from .plugins import Method
+from .progress import Reporter
+from .record import RunRecord
+from .runner import RunResult, run
+from .store import write_json
+
+__all__ = ["Rerun", "expand", "rerun"]
+
+
+def expand(
+    request: RunRequest, methods: Sequence[str], seeds: Sequence[int], folds: int | None
+) -> list[RunRequest]:
+    """Every run of an experiment, in the order in which they are done.
+
+    A method that trains nothing is not repeated over seeds: they would change nothing.
+
+    Raises:
+        UsageError, PluginError: A method or its parameters do not fit; said before any run starts.
+    """
+    if not methods:
+        raise UsageError(
+            "No method is named.", "Add --method NAME; 'bench list methods' shows them."
+        )
+    if len(set(seeds)) != len(seeds) or not seeds:
+        raise UsageError(f"Seeds {list(seeds)} are not different numbers.")
+    runs = []
+    for spec in methods:
+        plugin = resolve("methods", spec, request.settings, request.profile).plugin
+        assert isinstance(plugin, Method)
+        for seed in seeds if plugin.trains else seeds[:1]:
+            runs += [
+                replace(request, method=spec, seed=seed, fold=fold, folds=folds)
+                for fold in (range(folds) if folds else [None])
+            ]
+    return runs
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Whether a repeated run gave the same.
+
+    Attributes:
+        result: The repetition.
+        reproduced: All scores are the same to the bit.
+        differing: How many score rows differ (value or status), or exist on one side only.
+        largest: Largest absolute difference of a value; None where no pair of values differs.
+        changed: What of the recorded circumstances is different now: name -> (then, now).
+    """
+
+    result: RunResult
+    reproduced: bool
+    differing: int
+    largest: float | None
+    changed: dict[str, tuple[Any, Any]]
+
+
+def rerun(
+    path: Path, reporter: Reporter, runs: Path | None = None, data_root: Path | None = None
+) -> Rerun:
+    """Repeat the run that a record describes, from the start, in a folder of its own.
+
+    Args:
+        path: A ``record.json`` or its run folder.
+        reporter: Told of the progress.
+        runs: Where the repetition goes; by default a new folder beside the original.
+        data_root: Where the data are now, if not where the record says.
+
+    Raises:
+        DataError: No record, or no scores beside it.
+        UsageError: A plugin is not there any more, or refuses its parameters.
+    """
+    folder = (path if path.is_dir() else path.parent).resolve()
+    record = RunRecord.load(path)
+    root = runs or Path(tempfile.mkdtemp(prefix="rerun-", dir=folder.parent.parent))
+    settings = dict(record.dataset.parameters)
+    if data_root is not None:
+        settings["data_root"] = str(data_root)
+    split = root / "split.json"
+    if record.folds is None and record.split_source != "dataset":
+        write_json(split, record.split)
+    request = RunRequest(
+        method=record.method.spec,
+        dataset=record.dataset.spec,
+        settings=record.method.parameters,
+        dataset_settings=settings,
+        profile=record.method.profile,
+        seed=record.seed,
+        fold=record.fold,
+        folds=record.folds,
+        split=split if split.is_file() else None,
+        device=record.device,
+        threads=record.threads,
+        runs=root,
+        pictures=False,
+    )
+    result = run(request, reporter)
+    differing, largest = _difference(folder, result.path)
+    return Rerun(result, differing == 0, differing, largest, _changes(record, result.record))
+
+
+def _difference(before: Path, after: Path) -> tuple[int, float | None]:
+    import pandas as pd
+
+    keys = ["case", "region", "metric", "level", "slice", "dim", "reference", "compared"]
+    frames = [pd.read_parquet(p / "scores.parquet")[[*keys, "value", "status"]]
+              for p in (before, after)]  # fmt: skip
+    # nulls are no keys to merge on
+    frames = [f.assign(slice=f["slice"].fillna(-1), dim=f["dim"].fillna("")) for f in frames]
+    both = frames[0].merge(frames[1], on=keys, how="outer", suffixes=("", "_now"), indicator=True)
+    gap = (both["value"] - both["value_now"]).abs()
+    same = (both["value"] == both["value_now"]) | (both["value"].isna() & both["value_now"].isna())
+    wrong = ~same | (both["status"] != both["status_now"]) | (both["_merge"] != "both")
+    top = float(gap.max()) if gap.notna().any() and gap.max() > 0 else None
+    return int(wrong.sum()), top
+
+
+def _changes(then: RunRecord, now: RunRecord) -> dict[str, tuple[Any, Any]]:
+    pairs: dict[str, tuple[Any, Any]] = {
+        "method code": (then.method.code, now.method.code),
+        "data": (then.dataset.fingerprint, now.dataset.fingerprint),
+        "metric definitions": (then.metric_cards, now.metric_cards),
+        "device": (then.device, now.device),
+        "threads": (then.threads, now.threads),
+    }
+    for name in ("machine", "python", "git"):
+        pairs[name] = (then.provenance.get(name), now.provenance.get(name))
+    before, after = (r.provenance.get("versions", {}) for r in (then, now))
+    for name in sorted({*before, *after}):
+        pairs[f"{name} version"] = (before.get(name), after.get(name))
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -1,0 +1,144 @@
+"""The identity of data: a hash over decoded voxels and geometry, not over files.
+
+Re-compressing a file changes nothing; changing one voxel does. A case whose files have not been
+touched since (same path, size and modification time) is not read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import DataError
+from .plugins import Dataset
+from .store import write_json
+from .types import Case, Segmentation, Study, Volume
+
+__all__ = ["Fingerprint", "combined", "fingerprints", "of_case", "of_segmentation", "of_study"]
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Hashes of what a method sees, and of what it is scored against.
+
+    ``error`` is set, and both are empty, where the case cannot be loaded.
+    """
+
+    study: str
+    reference: str
+    error: str = ""
+
+
+def fingerprints(
+    dataset: Dataset,
+    identity: str,
+    ids: Iterable[str],
+    cache: Path,
+    advance: Callable[[str], None] = lambda case: None,
+) -> dict[str, Fingerprint]:
+    """A fingerprint per case id, in the order given.
+
+    Args:
+        dataset: Where to load from.
+        identity: Changes when the data set's code or parameters do; then nothing is remembered.
+        ids: Case ids.
+        cache: A JSON file that remembers what was hashed when.
+        advance: Called with each id that is done.
+    """
+    known = _remembered(cache, identity)
+    found: dict[str, Fingerprint] = {}
+    changed = False
+    for case_id in ids:
+        stamp = _stamp(dataset.files(case_id))
+        entry = known.get(case_id)
+        if not (stamp and entry and entry["stamp"] == stamp):
+            try:
+                fingerprint = of_case(dataset.load(case_id))
+            except DataError as error:
+                found[case_id] = Fingerprint("", "", error=str(error))
+                advance(case_id)
+                continue
+            entry = {"stamp": stamp, **asdict(fingerprint)}
+            known[case_id] = entry
+            changed = True
+        found[case_id] = Fingerprint(entry["study"], entry["reference"])
+        advance(case_id)
+    if changed:
+        write_json(cache, {"identity": identity, "cases": known})
+    return found
+
+
+def _remembered(cache: Path, identity: str) -> dict[str, Any]:
+    try:
+        content = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # absent or half written by something else: hashing again is always right
+    if not isinstance(content, dict) or content.get("identity") != identity:
+        return {}
+    cases = content.get("cases")
+    return cases if isinstance(cases, dict) else {}
+
+
+def _stamp(files: Iterable[Path]) -> list[list[Any]]:
+    stamp: list[list[Any]] = []
+    for path in files:
+        try:
+            status = path.stat()
+        except OSError:
+            return []  # missing: let load() say so
+        stamp.append([str(path), status.st_size, status.st_mtime_ns])
+    return stamp
+
+
+def of_case(case: Case) -> Fingerprint:
+    """Hash one loaded case."""
+    digest = hashlib.sha256(of_segmentation(case.reference).encode())
+    for name, reader in sorted(case.readers.items()):
+        digest.update(f"{name}={of_segmentation(reader)};".encode())
+    return Fingerprint(of_study(case.study), digest.hexdigest())
+
+
+def of_study(study: Study) -> str:
+    """Hash the images, geometry and attributes of a study."""
+    digest = hashlib.sha256(f"{study.id}\0{study.apex}\0".encode())
+    digest.update(json.dumps(dict(study.attributes), sort_keys=True).encode())
+    for modality, volume in sorted(study.images.items()):
+        digest.update(modality.encode())
+        _add_volume(digest, volume)
+    return digest.hexdigest()
+
+
+def _add_volume(digest: Any, volume: Volume) -> None:
+    _add_array(digest, volume.voxels)
+    affine = None if volume.affine is None else volume.affine.tolist()
+    geometry = [volume.spacing, affine, volume.times_ms, volume.slice_positions,
+                volume.trigger_delay_ms]  # fmt: skip
+    digest.update(json.dumps(geometry).encode())
+
+
+def of_segmentation(drawn: Segmentation) -> str:
+    """Hash labels and contours."""
+    digest = hashlib.sha256()
+    if drawn.labels is not None:
+        _add_array(digest, drawn.labels)
+    for contour in drawn.contours:
+        digest.update(f"{contour.slice}{contour.kind}".encode())
+        _add_array(digest, contour.points)
+    return digest.hexdigest()
+
+
+def _add_array(digest: Any, array: np.ndarray[Any, Any]) -> None:
+    little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
+    digest.update(f"{little.dtype.str}{little.shape}".encode())
+    digest.update(little.tobytes())
+
+
+def combined(parts: Mapping[str, Any]) -> str:
+    """One hash of a JSON-able mapping, independent of its order."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,122 @@
+"""One parser for parameters: ``--set key=value`` and ``'jdl[backbone=unet,epochs=20]'``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .errors import UsageError, near_misses
+
+if TYPE_CHECKING:
+    from .plugins import Plugin
+
+__all__ = ["Spec", "parse_settings", "parse_spec", "validated"]
+
+P = TypeVar("P", bound="Plugin")
+
+_CLOSERS = {"[": "]", "{": "}", "(": ")"}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A plugin's name (or the path of its file) and the parameters asked for, still as text."""
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_spec(text: str) -> Spec:
+    """``'jdl[backbone=unet,epochs=20]'`` -> name ``jdl`` and two settings.
+
+    Raises:
+        UsageError: The brackets do not close at the end, or an item is no ``key=value``.
+    """
+    text = text.strip()
+    name, bracket, rest = text.partition("[")
+    if not name:
+        raise UsageError(f"{text!r} names no plugin.", "Write NAME or 'NAME[key=value,...]'.")
+    if not bracket:
+        return Spec(text)
+    if not rest.endswith("]"):
+        raise UsageError(
+            f"{text!r} does not end with ']'.", "Write 'NAME[key=value,...]', quoted in a shell."
+        )
+    return Spec(name.strip(), parse_settings(_split(rest[:-1])))
+
+
+def parse_settings(items: Iterable[str]) -> dict[str, Any]:
+    """``["a=1", "b=x y"]`` -> ``{"a": "1", "b": "x y"}``; only the first ``=`` parts.
+
+    A value that starts with ``[``, ``{`` or ``"`` is read as JSON; ``none`` and ``null`` are None;
+    all else stays text, which the plugin's own types then convert.
+
+    Raises:
+        UsageError: No ``=``, no key, a key given twice, or broken JSON.
+    """
+    settings: dict[str, Any] = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        key = key.strip()
+        if not equals or not key.isidentifier():
+            raise UsageError(f"{item!r} is not a parameter.", "Write key=value.")
+        if key in settings:
+            raise UsageError(f"Parameter {key!r} is given twice.", "Keep one of them.")
+        settings[key] = _value(key, value.strip())
+    return settings
+
+
+def _value(key: str, text: str) -> Any:
+    if text.lower() in ("none", "null"):
+        return None
+    if text[:1] in ("[", "{", '"'):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"Parameter {key}={text}: not valid JSON ({error}).") from None
+    return text
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas that stand outside brackets and quotes."""
+    items, start, expected, quoted = [], 0, [], False
+    for i, c in enumerate(text):
+        if c == '"':
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif c in _CLOSERS:
+            expected.append(_CLOSERS[c])
+        elif expected and c == expected[-1]:
+            expected.pop()
+        elif c == "," and not expected:
+            items.append(text[start:i])
+            start = i + 1
+    items.append(text[start:])
+    return [item for item in items if item.strip()]
+
+
+def validated(plugin: type[P], name: str, values: Mapping[str, Any]) -> P:
+    """The plugin with these parameters.
+
+    Raises:
+        UsageError: An unknown parameter (with near misses) or a value that does not fit its type.
+    """
+    from pydantic import ValidationError
+
+    for key in values:
+        if key not in plugin.model_fields:
+            raise UsageError(
+                f"{name!r} has no parameter {key!r}.", near_misses(key, plugin.model_fields)
+            )
+    try:
+        return plugin(**values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'parameters'}={e.get('input')!r}: {e['msg']}"
+            for e in error.errors()
+        )
+        raise UsageError(
+            f"Parameters of {name!r} do not fit: {faults}.", f"See 'bench list {name}'."
+        ) from None

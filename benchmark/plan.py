@@ -1,0 +1,207 @@
+"""From what was asked to what will be done: plugins resolved, roles dealt, keys computed.
+
+A key names a result by everything it depends on, so a stage whose key is already there is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .code import code_hash, engine_hash
+from .errors import DataError, UsageError, near_misses
+from .fingerprint import Fingerprint, combined, fingerprints
+from .parameters import parse_spec, validated
+from .plugins import Dataset, Method, Plugin
+from .progress import Reporter
+from .provenance import COMPUTING, available_threads, capabilities, resolve_device, versions
+from .registry import Kind, PluginInfo, find, plugin_class
+from .splits import Split, default_split, fold_split, read_split
+from .store import RunFolder
+from .types import CaseInfo
+
+__all__ = ["Plan", "Resolved", "RunRequest", "prepare", "resolve"]
+
+#: Engine modules that training and prediction run through, beside what the plugin imports.
+_ENGINE = ("types", "plugins", "stages", "nifti")
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run as a user asks for it."""
+
+    method: str
+    dataset: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    dataset_settings: Mapping[str, Any] = field(default_factory=dict)
+    profile: str = "quick"
+    seed: int = 0
+    fold: int | None = None
+    folds: int | None = None
+    split: Path | None = None
+    device: str = "auto"
+    threads: int | None = None
+    runs: Path = Path("runs")
+    pictures: bool = True
+    probabilities: bool = False
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A loaded plugin with where it came from and which of its parameters were asked for."""
+
+    plugin: Plugin
+    info: PluginInfo
+    spec: str
+    asked: Mapping[str, Any]
+    code: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, ready to be executed: nothing in here is decided any more."""
+
+    request: RunRequest
+    method: Method
+    method_from: Resolved
+    dataset: Dataset
+    dataset_from: Resolved
+    infos: Mapping[str, CaseInfo]
+    split: Split
+    prints: Mapping[str, Fingerprint]
+    device: str
+    threads: int
+    seed: int
+    group: str
+    train_key: str
+    predict_key: str
+    folder: RunFolder
+
+    @property
+    def evaluated(self) -> list[str]:
+        """Ids of the cases that are predicted and scored."""
+        return self.split.ids("test", "external")
+
+
+def resolve(
+    kind: Kind, spec_text: str, settings: Mapping[str, Any], profile: str = "quick"
+) -> Resolved:
+    """Load a plugin; profile values lie over the defaults and what was asked over both.
+
+    Raises:
+        UsageError, PluginError: See :mod:`benchmark.registry` and :mod:`benchmark.parameters`.
+    """
+    spec = parse_spec(spec_text)
+    asked = {**spec.settings, **settings}
+    info = find(kind, spec.name)
+    cls = plugin_class(info)
+    base: Mapping[str, Any] = {}
+    if issubclass(cls, Method):
+        if profile not in cls.profiles:
+            raise UsageError(
+                f"{info.name!r} has no profile {profile!r}.", near_misses(profile, cls.profiles)
+            )
+        base = cls.profiles[profile]
+    plugin = validated(cls, info.name, {**base, **asked})
+    name = str(info.path) if info.module.endswith(".py") else info.name
+    return Resolved(plugin, info, name, asked, code_hash(info))
+
+
+def prepare(request: RunRequest, reporter: Reporter) -> Plan:
+    """Resolve a request.
+
+    Raises:
+        BenchError: A name, a parameter, the data or the split do not fit.
+    """
+    method_from = resolve("methods", request.method, request.settings, request.profile)
+    dataset_from = resolve("datasets", request.dataset, request.dataset_settings)
+    method, dataset = method_from.plugin, dataset_from.plugin
+    assert isinstance(method, Method)
+    assert isinstance(dataset, Dataset)
+    device = resolve_device(request.device)
+    threads = request.threads or available_threads()
+    index = dataset.index()
+    split = _split(request, index)
+    used = [i for i in split.roles if _used(split, i, method.trains)]
+    prints = _fingerprints(request.runs, dataset_from, used, reporter)
+    _check_roles(method, split, prints)
+    seed = request.seed if method.trains else 0
+    code = {
+        "method": method_from.code,
+        "engine": engine_hash(*_ENGINE),
+        "versions": versions(COMPUTING),
+        "device": device.partition(":")[0],
+        "machine": capabilities(),
+        "threads": threads,
+    }
+    parameters = method.model_dump(mode="json")
+    trained_on = {r: {i: _identity(prints[i]) for i in split.ids(r)}
+                  for r in ("train", "validation")} if method.trains else {}  # fmt: skip
+    train_key = combined({"code": code, "parameters": parameters, "seed": seed, "data": trained_on})
+    tested = {i: [split.roles[i], *_identity(prints[i])]
+              for i in split.ids("test", "external")}  # fmt: skip
+    predict_key = combined(
+        {"train": train_key, "data": tested, "probabilities": request.probabilities,
+         "dataset": dataset_from.info.name, "fold": [request.fold, request.folds]}
+    )  # fmt: skip
+    group = combined(
+        {
+            "method": [method_from.info.name, parameters, method_from.code],
+            "dataset": [dataset_from.info.name, dataset.model_dump(mode="json")],
+            "split": split.source if request.folds is None else f"{request.folds} folds",
+        }
+    )
+    return Plan(
+        request, method, method_from, dataset, dataset_from, {i.id: i for i in index}, split,
+        prints, device, threads, seed, group[:12], train_key, predict_key,
+        RunFolder(request.runs, dataset_from.info.name, method_from.info.name, predict_key),
+    )  # fmt: skip
+
+
+def _identity(fingerprint: Fingerprint) -> list[str]:
+    return [fingerprint.study, fingerprint.reference, fingerprint.error]
+
+
+def _used(split: Split, case_id: str, trains: bool) -> bool:
+    return trains or split.roles[case_id] in ("test", "external")
+
+
+def _split(request: RunRequest, index: Any) -> Split:
+    if not index:
+        raise DataError(f"Data set {request.dataset!r} has no case.")
+    if request.split is not None and request.folds is not None:
+        raise UsageError("--split and --folds exclude each other.", "Keep one of them.")
+    if request.split is not None:
+        return read_split(request.split, index)
+    if request.folds is not None:
+        return fold_split(index, request.fold or 0, request.folds)
+    return default_split(index)
+
+
+def _fingerprints(
+    runs: Path, dataset_from: Resolved, ids: list[str], reporter: Reporter
+) -> dict[str, Fingerprint]:
+    dataset = dataset_from.plugin
+    assert isinstance(dataset, Dataset)
+    parameters = dataset.model_dump(mode="json")
+    identity = combined({"code": dataset_from.code, "parameters": parameters})
+    cache = runs / dataset_from.info.name / f".fingerprints-{combined(parameters)[:12]}.json"
+    with reporter.stage("fingerprints", len(ids)) as advance:
+        return fingerprints(dataset, identity, ids, cache, advance)
+
+
+def _check_roles(method: Method, split: Split, prints: Mapping[str, Fingerprint]) -> None:
+    if not split.ids("test", "external"):
+        raise DataError(f"The split ({split.source}) leaves no case to test on.")
+    if method.trains and not split.ids("train"):
+        raise DataError(f"The split ({split.source}) leaves no case to train on.")
+    faults = [prints[i].error for i in split.ids("train", "validation")
+              if i in prints and prints[i].error]  # fmt: skip
+    if faults:
+        raise DataError(
+            f"{len(faults)} training or validation case(s) cannot be used:\n  "
+            + "\n  ".join(faults),
+            "\nMend them or leave them out with --split FILE.",
+        )

@@ -1,0 +1,107 @@
+"""``record.json``: the one account of a run - asked, done, by what, at what cost.
+
+The format is versioned and fields are only ever added: later versions read every earlier file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import DataError
+from .store import read_json, write_json
+
+__all__ = ["FORMAT", "RunRecord"]
+
+FORMAT = 1
+
+
+class PluginRecord(BaseModel):
+    """A plugin as it was used."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    spec: str = Field(description="Name, or path of the file, to load it by again")
+    summary: str = ""
+    parameters: dict[str, Any] = Field(description="All of them, as they took effect")
+    asked: dict[str, Any] = Field(default={}, description="Those the user gave")
+    defaulted: list[str] = Field(default=[], description="Names of those nobody gave")
+    distribution: str = ""
+    version: str = ""
+    code: str = Field(default="", description="Hash of the code it ran through")
+
+
+class MethodRecord(PluginRecord):
+    """The method, and the profile its parameters start from."""
+
+    profile: str = "quick"
+    trains: bool = False
+    needs: list[str] = []
+
+
+class DatasetRecord(PluginRecord):
+    """The data set, with what must be said wherever its numbers are shown."""
+
+    title: str = ""
+    synthetic: bool = False
+    redistributable: bool = False
+    licence: str = ""
+    citation: str = ""
+    fingerprint: str = Field(default="", description="Hash over the voxels of the cases scored")
+    training_fingerprint: str = Field(default="", description="The same for those learnt from")
+
+
+class RunRecord(BaseModel):
+    """Everything about a run but its numbers."""
+
+    model_config = ConfigDict(extra="allow")
+
+    format: int = FORMAT
+    method: MethodRecord
+    dataset: DatasetRecord
+    group: str = Field(description="The experiment: same all but seed and fold")
+    seed: int = 0
+    fold: int | None = None
+    folds: int | None = None
+    split: dict[str, list[str]] = Field(description="Case ids by role")
+    split_source: str = "dataset"
+    produces: list[str]
+    annotates: list[str]
+    metric_cards: dict[str, str] = Field(description="Metric name -> hash of its definition")
+    stages: dict[str, dict[str, Any]] = Field(description="Key, seconds, ... of each stage")
+    totals: dict[str, Any] = {}
+    parameter_count: int | None = None
+    device: str = "cpu"
+    threads: int = 1
+    provenance: dict[str, Any] = {}
+
+    def save(self, folder: Path) -> None:
+        """Write ``record.json`` into ``folder``, atomically."""
+        write_json(folder / "record.json", self.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, path: Path) -> RunRecord:
+        """Read a record, or the record of a run folder.
+
+        Raises:
+            DataError: Missing, no record, or written by a later version.
+        """
+        path = path / "record.json" if path.is_dir() else path
+        content = read_json(path)
+        version = content.get("format") if isinstance(content, dict) else None
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise DataError(f"{path} is no run record: it has no 'format'.")
+        if version > FORMAT:
+            raise DataError(
+                f"{path} has format {version}; this version reads up to {FORMAT}.",
+                "Update scarbench.",
+            )
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise DataError(f"{path} is no run record: {place}: {first['msg']}.") from None

@@ -1,0 +1,194 @@
+"""train -> predict -> score -> record: from a request to a folder that speaks for itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .fingerprint import combined
+from .metrics.cards import cards
+from .parquet import write_table
+from .plan import Plan, Resolved, RunRequest, prepare
+from .progress import Reporter
+from .provenance import provenance
+from .record import DatasetRecord, MethodRecord, RunRecord
+from .scored import score
+from .stages import predict, train
+
+__all__ = ["CASES", "RunResult", "run"]
+
+#: Column -> Arrow type of ``cases.parquet``; columns are only ever added, at the end.
+CASES: Mapping[str, str] = {
+    "case": "string",
+    "patient": "string",
+    "role": "string",
+    "fold": "int32",
+    "site": "string",
+    "vendor": "string",
+    "pathology": "string",
+    "map": "string",
+    "excluded": "string",
+    "status": "string",
+    "message": "string",
+    "seconds": "float64",
+    "peak_memory_mb": "float64",
+    "diagonal_mm": "float64",
+    "slices": "int32",
+}
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run.
+
+    Attributes:
+        path: Its folder.
+        record: What ``record.json`` says.
+        cases: How many cases have which status (``ok``, ``error``, ``not_applicable``).
+        errors: Message by case id of those that failed.
+        cached: Nothing had to be done.
+    """
+
+    path: Path
+    record: RunRecord
+    cases: Mapping[str, int]
+    errors: Mapping[str, str]
+    cached: bool
+
+
+def run(request: RunRequest, reporter: Reporter) -> RunResult:
+    """Do what is not done yet of a run.
+
+    Raises:
+        BenchError: The request does not fit, or training failed. A case that fails is no error
+            here: it is a row.
+    """
+    plan = prepare(request, reporter)
+    with plan.folder.lock():
+        before = _markers(plan)
+        train(plan, reporter)
+        rows = predict(plan, reporter)
+        score(plan, rows, reporter)
+        after = _markers(plan)
+        path = plan.folder.path
+        cached = before == after and (path / "record.json").is_file()
+        if cached:
+            record = RunRecord.load(path)
+        else:
+            _write_cases(plan, rows)
+            record = _record(plan, rows)
+            record.save(path)
+    errors = {i: r["message"] for i, r in rows.items() if r["status"] == "error"}
+    counts = Counter(r["status"] for r in rows.values())
+    return RunResult(path, record, dict(counts), errors, cached)
+
+
+def _markers(plan: Plan) -> dict[str, Any]:
+    return {s: plan.folder.marker(s) for s in ("train", "predict", "score")}
+
+
+def _write_cases(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> None:
+    from .scoring import arrow_schema
+
+    out = []
+    for case_id, row in rows.items():
+        info = plan.infos[case_id]
+        out.append(
+            {
+                "case": case_id,
+                "patient": info.patient,
+                "role": plan.split.roles[case_id],
+                "fold": plan.request.fold,
+                **{
+                    k: _text(info.attributes.get(k)) for k in ("site", "vendor", "pathology", "map")
+                },
+                "excluded": row["message"] if row["status"] == "not_applicable" else None,
+                "status": row["status"],
+                "message": row["message"],
+                "seconds": row["seconds"],
+                "peak_memory_mb": row["peak_memory_mb"],
+                **_extent(plan, case_id),
+            }
+        )
+    write_table(plan.folder.path / "cases.parquet", arrow_schema(CASES), out)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _extent(plan: Plan, case_id: str) -> dict[str, Any]:
+    """The field of view: its diagonal is what a missed surface costs under ``worst_case``."""
+    if plan.prints[case_id].error:
+        return {"diagonal_mm": None, "slices": None}
+    target = plan.dataset.load(case_id).study.target
+    size = [n * s for n, s in zip(target.shape, target.spacing, strict=True)]
+    return {"diagonal_mm": float(np.sqrt(sum(d * d for d in size))), "slices": target.shape[0]}
+
+
+def _plugin(resolved: Resolved) -> dict[str, Any]:
+    info, plugin = resolved.info, resolved.plugin
+    parameters = plugin.model_dump(mode="json")
+    return {
+        "name": info.name,
+        "spec": resolved.spec,
+        "summary": info.source.summary if info.source else "",
+        "parameters": parameters,
+        "asked": {k: parameters[k] for k in resolved.asked},
+        "defaulted": sorted(set(parameters) - set(resolved.asked)),
+        "distribution": info.distribution,
+        "version": info.version,
+        "code": resolved.code,
+    }
+
+
+def _fingerprint(plan: Plan, ids: list[str]) -> str:
+    return combined({i: [plan.prints[i].study, plan.prints[i].reference] for i in ids})
+
+
+def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
+    dataset = plan.dataset
+    stages = {k: v for k, v in _markers(plan).items() if v}
+    return RunRecord(
+        method=MethodRecord(
+            **_plugin(plan.method_from),
+            profile=plan.request.profile,
+            trains=plan.method.trains,
+            needs=sorted(plan.method.needs),
+        ),
+        dataset=DatasetRecord(
+            **_plugin(plan.dataset_from),
+            title=dataset.title,
+            synthetic=dataset.synthetic,
+            redistributable=dataset.redistributable,
+            licence=dataset.licence,
+            citation=dataset.citation,
+            fingerprint=_fingerprint(plan, plan.evaluated),
+            training_fingerprint=_fingerprint(plan, plan.split.ids("train", "validation"))
+            if plan.method.trains
+            else "",
+        ),
+        group=plan.group,
+        seed=plan.seed,
+        fold=plan.request.fold,
+        folds=plan.request.folds,
+        split=plan.split.as_dict(),
+        split_source=plan.split.source,
+        produces=sorted(plan.method.produces),
+        annotates=sorted(dataset.annotates),
+        metric_cards={name: card.hash for name, card in sorted(cards().items())},
+        stages=stages,
+        totals={
+            "seconds": round(sum(float(s.get("seconds", 0)) for s in stages.values()), 3),
+            "cases": dict(Counter(r["status"] for r in rows.values())),
+        },
+        parameter_count=stages.get("train", {}).get("parameter_count"),
+        device=plan.device,
+        threads=plan.threads,
+        provenance=provenance(plan.device, plan.threads),
+    )

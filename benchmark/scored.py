@@ -1,0 +1,153 @@
+"""The score stage: stored predictions against references, into the tables of a run.
+
+Each case's rows are kept as soon as they are known, under the hash of everything they depend on,
+so that an interrupted scoring continues and an edited metric is computed again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .code import engine_hash
+from .errors import DataError
+from .fingerprint import combined
+from .metrics.cards import definitions_hash
+from .nifti import read_labels
+from .parquet import table_writer, write_table
+from .plan import Plan
+from .progress import Reporter
+from .scoring import COUNTS, FEATURES, SCORES, CaseScores, ScoreTask, arrow_schema, score_case
+from .types import Case
+
+__all__ = ["TABLES", "score"]
+
+TABLES = {"scores": SCORES, "counts": COUNTS, "features": FEATURES}
+
+
+@cache
+def _code() -> str:
+    return engine_hash("scoring", "clinical", "scored", "types")
+
+
+def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> None:
+    """Score every evaluated case and write ``scores``, ``counts`` and ``features``."""
+    folder = plan.folder
+    keys = {i: _case_key(plan, i, row) for i, row in rows.items()}
+    key = combined({"cases": keys, "definitions": definitions_hash()})
+    complete = all((folder.path / f"{t}.parquet").is_file() for t in TABLES)
+    if complete and folder.done("score", key):
+        return
+    started = time.perf_counter()
+    parts = folder.path / "parts"
+    waiting = [i for i in rows if not all(_part(parts, keys[i], t).is_file() for t in TABLES)]
+    if waiting:
+        with reporter.stage("score", len(waiting)) as advance:
+            for case_id in waiting:
+                scores = _score_case(plan, case_id, rows[case_id])
+                for table, columns in TABLES.items():
+                    path = _part(parts, keys[case_id], table)
+                    write_table(path, arrow_schema(columns), getattr(scores, table))
+                advance(case_id)
+    for table, columns in TABLES.items():
+        with table_writer(folder.path / f"{table}.parquet", arrow_schema(columns)) as writer:
+            for case_id in rows:
+                writer.append(_rows(_part(parts, keys[case_id], table)))
+    folder.finish("score", key, seconds=round(time.perf_counter() - started, 3), cases=len(rows))
+    shutil.rmtree(parts, ignore_errors=True)
+
+
+def _case_key(plan: Plan, case_id: str, row: dict[str, Any]) -> str:
+    return combined(
+        {
+            "prediction": [row["status"], row["message"], row["prediction"]],
+            "data": [plan.prints[case_id].study, plan.prints[case_id].reference],
+            "definitions": definitions_hash(),
+            "code": _code(),
+            "regions": [sorted(plan.method.produces), sorted(plan.dataset.annotates)],
+            "case": case_id,
+            "pictures": plan.request.pictures,
+        }
+    )
+
+
+def _part(parts: Path, key: str, table: str) -> Path:
+    return parts / f"{key[:32]}.{table}.parquet"
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    table: pa.Table = pq.read_table(path)
+    yield from table.to_pylist()
+
+
+def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
+    if plan.prints[case_id].error:
+        return _without_reference(plan, case_id, row)
+    case = plan.dataset.load(case_id)
+    study, target = case.study, case.study.target
+    prediction = None
+    if row["status"] == "ok" and row["file"]:
+        path = plan.folder.case_file("predictions", case_id, ".nii.gz")
+        prediction = read_labels(path).labels
+    if case.reference.labels is None:
+        raise DataError(f"The reference of {case_id!r} has contours only.",
+                        "Let the data set turn them into labels too.")  # fmt: skip
+    reasons: dict[str, Literal["error", "not_applicable"]] = {
+        "error": "error",
+        "not_applicable": "not_applicable",
+    }
+    scores = score_case(
+        ScoreTask(
+            case=case_id,
+            reference=case.reference.labels,
+            prediction=prediction,
+            spacing=target.spacing,
+            apex=study.apex,
+            slice_positions=target.slice_positions,
+            annotates=frozenset(plan.dataset.annotates),
+            produces=frozenset(plan.method.produces),
+            status=reasons.get(row["status"], "no_prediction"),
+            message=row["message"],
+            image=target,
+        )
+    )
+    if plan.request.pictures and prediction is not None:
+        _picture(plan, case, prediction)
+    return scores
+
+
+def _without_reference(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
+    """Rows for a case whose files cannot be read: one error per region and metric, no number."""
+    import numpy as np
+
+    nothing = np.zeros((1, 1, 1), dtype=np.uint8)
+    return score_case(
+        ScoreTask(
+            case=case_id, reference=nothing, prediction=None, spacing=(1.0, 1.0, 1.0),
+            annotates=frozenset(plan.dataset.annotates),
+            produces=frozenset(plan.method.produces),
+            status="error", message=row["message"] or plan.prints[case_id].error,
+            describe=frozenset(),
+        )
+    )  # fmt: skip
+
+
+def _picture(plan: Plan, case: Case, prediction: Any) -> None:
+    from .pictures import overlay
+
+    target = case.study.target
+    assert case.reference.labels is not None
+    overlay(
+        plan.folder.case_file("pictures", case.study.id, ".png"),
+        target.voxels if target.voxels.ndim == 3 else target.voxels[0],
+        case.reference.labels,
+        prediction,
+        target.spacing,
+    )
