@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ __all__ = ["Distances", "Surfaces", "surface"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+_Found = tuple[NDArray[np.intp], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +102,17 @@ class Surfaces:
 
     def volume(self, dim: Dim) -> Distances:
         """Distances over the whole stack: ``3d`` or ``inplane3d``; both masks hold a voxel."""
-        if dim == "inplane3d" or self._flat:
-            faces = self._in_plane
-        else:
-            faces = surface(self._masks[0], False), surface(self._masks[1], False)
+        return self._in_plane_volume if dim == "inplane3d" or self._flat else self._space_volume
+
+    @cached_property
+    def _space_volume(self) -> Distances:
+        return self._of((surface(self._masks[0], False), surface(self._masks[1], False)))
+
+    @cached_property
+    def _in_plane_volume(self) -> Distances:
+        return self._of(self._in_plane)
+
+    def _of(self, faces: tuple[Mask, Mask]) -> Distances:
         there, back = self._both_ways(faces, self._spacing)
         return Distances(np.sort(there[1]), np.sort(back[1]))
 
@@ -144,16 +151,13 @@ class Surfaces:
             if bool(ours) != bool(theirs)
         }
 
-    def _both_ways(self, faces: tuple[Mask, Mask], scale: Floats) -> tuple[Any, Any]:
+    def _both_ways(self, faces: tuple[Mask, Mask], scale: Floats) -> tuple[_Found, _Found]:
         ours, theirs = faces
-        return _directed(ours, theirs, scale, self._spacing), _directed(
-            theirs, ours, scale, self._spacing
-        )
+        there = _directed(ours, theirs, scale, self._spacing)
+        return there, _directed(theirs, ours, scale, self._spacing)
 
 
-def _directed(
-    start: Mask, goal: Mask, scale: Floats, spacing: Floats
-) -> tuple[NDArray[np.intp], Floats]:
+def _directed(start: Mask, goal: Mask, scale: Floats, spacing: Floats) -> _Found:
     """Slice index and distance of each voxel of ``start`` to its nearest voxel of ``goal``.
 
     ``scale`` is the spacing in which neighbours are looked for, ``spacing`` that of the answer.

@@ -61,25 +61,24 @@ def own_regions(
         if empty or not own:
             raise UsageError(f"No label value is given for {empty or 'any region'}.")
         return own
-    arrays = {"Reference": reference, "prediction": prediction}
-    binary = any(a.dtype.kind == "b" for a in arrays.values())
-    values = {name: np.unique(a).tolist() for name, a in arrays.items()} if not binary else {}
-    if not binary and not any(255 in found for found in values.values()):
+    found = {
+        name: {int(v) for v in np.unique(array)} - {0}
+        for name, array in (("Reference", reference), ("prediction", prediction))
+    }
+    a_mask = reference.dtype.kind == "b" or prediction.dtype.kind == "b"
+    if not a_mask and not any(255 in values for values in found.values()):
         return None
     if regions is not None:
         raise UsageError(
             f"Masks have no regions {sorted(regions)}.", "Leave out regions, or give labels."
         )
-    foreground: set[int] = set()
-    for name, array in arrays.items():
-        found = {int(v) for v in np.unique(array)} - {0}
-        if len(found) > 1:
+    for name, values in found.items():
+        if len(values) > 1:
             raise DataError(
-                f"{name} has values {sorted(found)}, but the other array is a mask.",
+                f"{name} has values {sorted(values)}, which do not make a mask like the other.",
                 "Compare masks with masks, labels with labels.",
             )
-        foreground |= found
-    return {"mask": sorted(foreground) or [1]}
+    return {"mask": sorted(set().union(*found.values())) or [1]}
 
 
 def canonical_regions(regions: Collection[str] | None, with_image: bool) -> tuple[Region, ...]:

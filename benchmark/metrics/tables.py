@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .definition import Metric, Status
 from .levels import Thirds
-from .measure import RegionPair, blank, measure
+from .measure import blank, measure
+from .pairs import RegionPair
 
 if TYPE_CHECKING:
     import pyarrow as pa

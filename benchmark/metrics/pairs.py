@@ -1,0 +1,84 @@
+"""Both masks of one region, with their counts and whatever geometry somebody asks for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .definition import Pair, Status
+from .distances import Surfaces
+
+__all__ = ["RegionPair", "status_of"]
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class RegionPair:
+    """Both masks of one region, with their counts.
+
+    Args:
+        reference: ``(slice, row, column)`` bool, possibly cropped in plane.
+        compared: The same.
+        counts: ``(slice, 4)``: tp, fp, fn, tn over the whole field of view.
+        shape: (slice, row, column) of the whole field of view.
+        spacing: (z, y, x) in mm.
+    """
+
+    reference: Mask
+    compared: Mask
+    counts: NDArray[np.int64]
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+
+    @classmethod
+    def of_masks(
+        cls, reference: Mask, compared: Mask, spacing: tuple[float, float, float]
+    ) -> RegionPair:
+        """Two masks that are no union of labels, ``(slice, row, column)``, uncropped."""
+        z, y, x = reference.shape
+        tp = (reference & compared).sum(axis=(1, 2))
+        fp = (compared & ~reference).sum(axis=(1, 2))
+        fn = (reference & ~compared).sum(axis=(1, 2))
+        counts = np.stack([tp, fp, fn, y * x - tp - fp - fn], axis=1).astype(np.int64)
+        return cls(reference, compared, counts, (z, y, x), spacing)
+
+    @cached_property
+    def surfaces(self) -> Surfaces:
+        """The surface distances, none of them computed yet."""
+        return Surfaces(self.reference, self.compared, self.spacing)
+
+    @cached_property
+    def volume(self) -> Pair:
+        """The whole stack, without distances."""
+        return self._pair(self.counts.sum(axis=0).tolist(), slice(None))
+
+    @cached_property
+    def slices(self) -> list[Pair]:
+        """Each slice, with its distances where both masks are present and one may need them."""
+        return [self._pair(c, slice(z, z + 1)) for z, c in enumerate(self.counts.tolist())]
+
+    def diagonal(self, in_plane: bool) -> float:
+        """Diagonal of the field of view (or of one slice of it) in mm."""
+        sides = [n * s for n, s in zip(self.shape, self.spacing, strict=True)]
+        return math.hypot(*(sides[1:] if in_plane else sides))
+
+    def _pair(self, counts: Sequence[int], where: slice) -> Pair:
+        masks = partial(self._masks, where)
+        tp, fp, fn, tn = counts
+        return Pair(tp=tp, fp=fp, fn=fn, tn=tn, spacing=self.spacing, masks=masks)
+
+    def _masks(self, where: slice) -> tuple[Mask, Mask]:
+        return self.reference[where], self.compared[where]
+
+
+def status_of(pair: Pair) -> Status:
+    """Which of the masks are empty."""
+    if pair.reference:
+        return "ok" if pair.compared else "pred_empty"
+    return "ref_empty" if pair.compared else "both_empty"

@@ -1,0 +1,200 @@
+"""Cards and the registry: what is listed, what hashes depend on, what a stranger may break."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from benchmark.errors import PluginError, UsageError
+from benchmark.metrics import Card, Metric, Pair, cards, metric
+from benchmark.metrics.definition import COMPUTE, STATUSES
+
+NAMES = [
+    "dice",
+    "iou",
+    "precision",
+    "recall",
+    "balanced_accuracy",
+    "volume_error_ml",
+    "absolute_volume_error_ml",
+    "volume_error_percent",
+    "hd",
+    "hd95",
+    "hd95_pooled",
+    "assd",
+    "masd",
+]
+SPECIFICITY = Card(
+    name="specificity",
+    title="Specificity",
+    formula="tn / (tn + fp)",
+    unit="",
+    better="higher",
+    bounds=(0.0, 1.0),
+)
+
+
+@metric(SPECIFICITY)
+def specificity(pair: Pair) -> float:
+    return pair.tn / (pair.tn + pair.fp)
+
+
+@pytest.fixture
+def entries(monkeypatch):
+    """Set the entry points of the metrics group for one test."""
+
+    def use(*given):
+        monkeypatch.setattr(
+            cards, "entry_points", lambda **group: {cards.GROUP: given}[group["group"]]
+        )
+        cards._loaded.cache_clear()
+
+    yield use
+    monkeypatch.undo()
+    cards._loaded.cache_clear()
+
+
+def test_all_metrics_are_listed_in_a_fixed_order():
+    assert list(cards.cards()) == NAMES
+    assert cards.problems() == {}
+
+
+def test_surface_metrics_have_dims_and_overlap_metrics_none():
+    for name, card in cards.cards().items():
+        surface = name in {"hd", "hd95", "hd95_pooled", "assd", "masd"}
+        assert card.dims == (("3d", "slice", "inplane3d") if surface else ())
+        assert bool(card.surface) == surface
+
+
+def test_every_card_says_all_that_a_reader_needs():
+    for card in cards.cards().values():
+        assert card.title
+        assert card.formula
+        assert card.source
+        assert list(card.rules) == list(STATUSES)
+
+
+def test_rules_are_the_table_of_undefined_values():
+    for name in ("dice", "iou", "precision", "recall"):
+        rules = cards.cards()[name].rules
+        assert rules["pred_empty"] == rules["ref_empty"] == 0.0
+        assert rules["both_empty"] is None
+    for name in ("hd", "hd95", "hd95_pooled", "assd", "masd"):
+        rules = cards.cards()[name].rules
+        assert rules["pred_empty"] is rules["ref_empty"] is rules["both_empty"] is None
+    for name in ("volume_error_ml", "absolute_volume_error_ml"):
+        rules = cards.cards()[name].rules
+        assert rules["pred_empty"] == rules["ref_empty"] == COMPUTE
+        assert rules["both_empty"] == 0.0
+    for card in cards.cards().values():
+        assert all(card.rule(s) is None for s in ("no_prediction", "not_applicable", "error"))
+
+
+def test_a_hash_changes_with_every_field_and_with_nothing_else():
+    other = {
+        "name": "other",
+        "title": "Other",
+        "formula": "other",
+        "unit": "mm",
+        "better": "lower",
+        "bounds": (0.0, None),
+        "reads": "masks",
+        "surface": "other",
+        "field": "other",
+        "both_empty": 1.0,
+        "pred_empty": 1.0,
+        "ref_empty": 1.0,
+        "best": 2.0,
+        "worst": 0.5,
+        "source": "other",
+        "notes": "other",
+        "version": 2,
+    }
+    hashes = {SPECIFICITY.hash}
+    hashes |= {dataclasses.replace(SPECIFICITY, **{k: v}).hash for k, v in other.items()}
+    assert len(hashes) == 1 + len(other)
+    assert dataclasses.replace(SPECIFICITY).hash == SPECIFICITY.hash
+    assert set(other) | {"dims"} == {f.name for f in dataclasses.fields(Card)}
+    assert len(SPECIFICITY.hash) == 12
+    assert set(SPECIFICITY.hash) <= set("0123456789abcdef")
+
+
+def test_the_definitions_hash_is_over_the_chosen_metrics_in_any_order():
+    assert cards.definitions_hash(["dice", "hd"]) == cards.definitions_hash(["hd", "dice"])
+    assert cards.definitions_hash(["dice"]) != cards.definitions_hash(["iou"])
+    assert cards.definitions_hash() == cards.definitions_hash(NAMES)
+
+
+def test_an_unknown_metric_is_named_with_its_near_miss():
+    with pytest.raises(UsageError, match=r"no metric 'dise'.*'dice'"):
+        cards.select(["dise"])
+
+
+def test_a_card_that_contradicts_itself_is_refused():
+    with pytest.raises(PluginError, match="reads counts and has dims"):
+        dataclasses.replace(SPECIFICITY, dims=("3d",))
+    with pytest.raises(PluginError, match="no dim \\['4d'\\]"):
+        dataclasses.replace(SPECIFICITY, dims=("4d",), reads="distances")
+    with pytest.raises(PluginError, match="cannot name a metric"):
+        dataclasses.replace(SPECIFICITY, name="a b")
+
+
+def test_a_card_is_ready_for_json():
+    told = json.loads(json.dumps(cards.cards()["hd95"].as_dict()))
+    assert told["name"] == "hd95"
+    assert told["hash"] == cards.cards()["hd95"].hash
+    assert told["rules"]["ref_empty"] is None
+
+
+def entry(name, thing):
+    """An entry point that loads ``thing``, or raises it."""
+
+    class Entry(EntryPoint):
+        def load(self):
+            if isinstance(thing, Exception):
+                raise thing
+            return thing
+
+    return Entry(name, f"stranger:{name}", cards.GROUP)
+
+
+def test_a_strangers_metric_comes_after_ours_and_changes_the_definitions_hash(entries):
+    ours = cards.definitions_hash()
+    entries(entry("specificity", specificity))
+    assert list(cards.cards()) == [*NAMES, "specificity"]
+    assert cards.metrics()["specificity"] is specificity
+    assert cards.definitions_hash() != ours
+    assert cards.definitions_hash(NAMES) == ours
+
+
+def test_an_entry_point_may_name_a_module_or_a_collection(entries):
+    entries(entry("here", sys.modules[__name__]))
+    assert "specificity" in cards.cards()
+    entries(entry("here", [specificity]))
+    assert "specificity" in cards.cards()
+
+
+def test_broken_entry_points_are_listed_and_harm_nobody(entries):
+    entries(
+        entry("breaks", RuntimeError("no such thing")),
+        entry("clash", Metric(cards.cards()["dice"], specificity.function)),
+        entry("empty", object()),
+        entry("fine", specificity),
+    )
+    assert list(cards.cards()) == [*NAMES, "specificity"]
+    assert list(cards.problems()) == ["breaks", "clash", "empty"]
+    assert "RuntimeError: no such thing" in cards.problems()["breaks"]
+    assert "dice is taken" in cards.problems()["clash"]
+    assert cards.metrics()["dice"] is not None
+
+
+def test_listing_cards_imports_no_array_library():
+    code = (
+        "import sys; from benchmark.metrics.cards import cards; cards();"
+        "print([m for m in ('numpy', 'scipy', 'pandas', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
