@@ -1,0 +1,148 @@
+"""Methods against each other on the same patients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .bootstrap import RESAMPLES
+from .errors import DataError, UsageError, near_misses
+from .leaderboard import matrix
+from .policies import Policy, case_means
+from .significance import paired
+from .table import Quantity, select
+from .text import interval_text, markdown_cell, markdown_table, number
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["compare", "comparison_markdown", "comparison_view"]
+
+_HEADER = ("a", "b", "quantity", "mean a", "mean b", "a - b", "95 % interval", "Wilcoxon p",
+           "cases", "patients", "note")  # fmt: skip
+
+
+def compare(
+    table: pd.DataFrame,
+    region: str = "scar",
+    metric: str = "dice",
+    dim: str | None = None,
+    *,
+    level: str = "volume",
+    dataset: str | None = None,
+    baseline: str | None = None,
+    policy: Policy = Policy.WORST_CASE,
+    roles: Sequence[str] = ("test",),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Paired differences of one quantity between methods, with intervals.
+
+    Args:
+        table: What :func:`benchmark.table.tidy` made.
+        region: Of which region.
+        metric: Which metric.
+        dim: Its surface rule, if it has one.
+        level: ``volume``, ``slice``, ``apex``, ``middle`` or ``base``.
+        dataset: Its name; may be left out if the table holds only one.
+        baseline: Label of the method to compare all others with; by default every pair.
+        policy: What undefined values count as.
+        roles: Cases of which roles.
+        resamples: Of the intervals.
+        seed: Of the resampling.
+
+    Returns:
+        One row per pair: ``a, b, region, metric, dim, level, unit, better, policy`` and the fields
+        of :class:`benchmark.significance.Paired`. The p values are not corrected for their number.
+
+    Raises:
+        UsageError: Several data sets and none named, or no such baseline.
+        DataError: No method, or only one, has the quantity.
+    """
+    quantity = Quantity(region, metric, dim, level)
+    names = sorted(table["dataset"].astype(str).unique())
+    if dataset is None and len(names) > 1:
+        raise UsageError(f"These runs are of {', '.join(names)}.", "Name one data set.")
+    rows = select(table, [quantity], dataset=dataset, roles=roles)
+    means = case_means(rows, policy)
+    labels = sorted(means["label"].astype(str).unique())
+    if len(labels) < 2:
+        have = f"only {labels[0]} has" if labels else "no method has"
+        raise DataError(
+            f"There is nothing to compare: {have} {quantity} in cases with the role "
+            f"{' or '.join(roles)}.",
+            "Name runs of two methods.",
+        )
+    if baseline is not None and baseline not in labels:
+        raise UsageError(f"There is no method {baseline!r}.", near_misses(baseline, labels))
+    wide, patients = matrix(means, quantity, labels)
+    if baseline is None:
+        pairs = list(combinations(labels, 2))
+    else:
+        pairs = [(label, baseline) for label in labels if label != baseline]
+    facts = {
+        "region": region,
+        "metric": metric,
+        "dim": dim,
+        "level": level,
+        "unit": str(rows["unit"].iloc[0]),
+        "better": str(rows["better"].iloc[0]),
+        "policy": policy.value,
+    }
+    found = []
+    for a, b in pairs:
+        values = [wide[label].to_numpy(dtype=np.float64) for label in (a, b)]
+        result = paired(values[0], values[1], patients, resamples=resamples, seed=seed)
+        found.append({"a": a, "b": b, **facts, **asdict(result)})
+    return pd.DataFrame(found)
+
+
+def comparison_markdown(comparison: pd.DataFrame) -> str:
+    """The comparison as a Markdown table with its policy below."""
+    lines = [[markdown_cell(cell) for cell in line] for line in _lines(comparison)]
+    policies = ", ".join(sorted(set(comparison["policy"])))
+    return (
+        markdown_table(_HEADER, lines, left=3)
+        + f"\nPolicy {markdown_cell(policies)}; cases where both have a value; percentile "
+        "bootstrap over patients; Wilcoxon signed-rank over patients, two-sided, not corrected for the "
+        "number of comparisons.\n"
+    )
+
+
+def comparison_view(comparison: pd.DataFrame) -> Table:
+    """The comparison for a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    view = Table()
+    for name in _HEADER:
+        view.add_column(name, justify="left" if name in ("a", "b", "quantity", "note") else "right")
+    for line in _lines(comparison):
+        view.add_row(*map(Text, line))
+    return view
+
+
+def _lines(comparison: pd.DataFrame) -> list[list[str]]:
+    lines = []
+    for row in comparison.to_dict("records"):
+        digits = 2 if row["unit"] else 3
+        dim = None if pd.isna(row["dim"]) else row["dim"]
+        quantity = Quantity(row["region"], row["metric"], dim, row["level"])
+        low, high, p = (None if pd.isna(row[k]) else float(row[k]) for k in ("low", "high", "p"))
+        values = [number(row[k], digits) for k in ("mean_a", "mean_b", "difference")]
+        unit = f" ({row['unit']})" if row["unit"] else ""
+        lines.append(
+            [row["a"], row["b"], f"{quantity}{unit}", *values, interval_text(low, high, digits),
+             p_text(p), str(row["n_cases"]), str(row["n_patients"]), row["note"]]
+        )  # fmt: skip
+    return lines
+
+
+def p_text(p: float | None) -> str:
+    """A p value: never ``0``."""
+    return "< 0.0001" if p is not None and p < 0.0001 else number(p, 4)

@@ -1,0 +1,278 @@
+"""Accepted leaderboard entries: an experiment's numbers as one small file fit to be committed.
+
+``leaderboards/<dataset>/<method>.json`` holds the records of its runs, their case tables and the
+scores of whole volumes: enough to rank, compare and check against, and, by a list of what may be
+in it, nothing of an image or a mask.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from .atomic import replacing
+from .errors import DataError
+from .record import RunRecord
+from .results import Run, checked_run, ordered
+
+__all__ = ["FORMAT", "MAX_BYTES", "MIN_SEEDS", "build_entry", "entry_name", "load_entry",
+           "write_entry"]  # fmt: skip
+
+FORMAT = 1
+#: A repository is no data store.
+MAX_BYTES = 1_000_000
+#: One seed says nothing about how much a retraining changes.
+MIN_SEEDS = 3
+_KIND = "scarbench leaderboard entry"
+_MESSAGE = 200
+#: Everything of a case that may be in an entry; whatever else a case table holds stays out.
+CASE_KEYS = ("case", "patient", "role", "fold", "site", "vendor", "pathology", "map", "excluded",
+             "status", "message", "seconds", "peak_memory_mb", "diagonal_mm")  # fmt: skip
+SCORE_KEYS = ("region", "metric", "dim", "reference", "compared", "unit", "better")
+FEATURE_KEYS = ("source", "feature", "unit")
+#: What the scar-free panel reads.
+FEATURES = ("scar_ml",)
+PROVENANCE_KEYS = ("versions", "python", "platform", "machine", "device", "threads", "git")
+
+
+def entry_name(run: Run) -> str:
+    """``<method>``, with the group's first digits where parameters were asked for."""
+    asked = bool(run.record.method.asked)
+    return f"{run.method}-{run.record.group[:8]}" if asked else run.method
+
+
+def build_entry(runs: Sequence[Run]) -> dict[str, Any]:
+    """The entry of one experiment.
+
+    Args:
+        runs: All its seeds, and of each seed all folds.
+
+    Raises:
+        DataError: Not one experiment; fewer than :data:`MIN_SEEDS` seeds of a method that trains;
+            a fold missing; or different data, code or metric definitions among the runs.
+    """
+    if not runs:
+        raise DataError("An entry needs runs.", "Name the runs of one experiment.")
+    runs = ordered(runs)
+    first = runs[0].record
+    for run in runs[1:]:
+        _same(runs[0], run)
+    seeds = sorted({run.record.seed for run in runs})
+    if first.method.trains and len(seeds) < MIN_SEEDS:
+        raise DataError(
+            f"{runs[0].label} on {runs[0].dataset} has {len(seeds)} of the {MIN_SEEDS} seeds that "
+            "an entry of a trained method needs.",
+            f"Run it with --seeds {MIN_SEEDS}.",
+        )
+    expected = [(s, f) for s in seeds for f in (range(first.folds) if first.folds else [None])]
+    held = [(run.record.seed, run.record.fold) for run in runs]
+    if sorted(map(str, expected)) != sorted(map(str, held)):
+        missing = [pair for pair in expected if pair not in held]
+        what = f"lacks (seed, fold) {missing}" if missing else "has a seed and fold twice"
+        raise DataError(f"{runs[0].label} on {runs[0].dataset} {what}.", "Run all of them once.")
+    return {
+        "kind": _KIND,
+        "format": FORMAT,
+        "method": runs[0].method,
+        "dataset": runs[0].dataset,
+        "group": first.group,
+        "runs": [_packed(run) for run in runs],
+    }
+
+
+def write_entry(folder: Path, entry: Mapping[str, Any]) -> Path:
+    """Write ``entry`` to ``<folder>/<dataset>/<method>.json``; the same entry, the same bytes.
+
+    Args:
+        folder: ``leaderboards/``.
+        entry: What :func:`build_entry` made.
+
+    Raises:
+        DataError: It is larger than :data:`MAX_BYTES`, or the folder cannot be written to.
+    """
+    name = entry_name(_unpacked(entry["runs"][0], Path()))
+    path = Path(folder) / str(entry["dataset"]) / f"{name}.json"
+    text = json.dumps(entry, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    # A line per list of values: a changed score is then a changed line, not a changed file.
+    text = text.replace('{"', '\n{"') + "\n"
+    size = len(text.encode("utf-8"))
+    if size > MAX_BYTES:
+        raise DataError(
+            f"The entry {path} would have {size:,} bytes; {MAX_BYTES:,} are allowed.",
+            "Score fewer metrics, or keep the run folders instead.",
+        )
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+    return path
+
+
+def load_entry(path: str | Path) -> list[Run]:
+    """The runs of an entry, as if their folders had been read (volume level only).
+
+    Raises:
+        DataError: The file is missing, too large, of a later format, or no entry.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(f"{path} is larger than the {MAX_BYTES:,} bytes of an entry.")
+        entry = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not valid JSON ({error}).") from None
+    if not isinstance(entry, dict) or entry.get("kind") != _KIND:
+        raise DataError(f"{path} is no leaderboard entry.", "Make one with `bench accept`.")
+    version = entry.get("format")
+    if not isinstance(version, int) or version > FORMAT:
+        raise DataError(
+            f"{path} has format {version}; this version reads up to {FORMAT}.", "Update scarbench."
+        )
+    try:
+        return [_unpacked(packed, path) for packed in entry["runs"]]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        # Whatever a damaged or forged file lacks: ValidationError is a ValueError.
+        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
+        raise DataError(f"{path} is damaged: {what}.", "Restore it from git.") from None
+
+
+def _same(one: Run, other: Run) -> None:
+    facts: dict[str, Callable[[Run], object]] = {
+        "experiment": lambda r: (r.dataset, r.record.group),
+        "data fingerprint": lambda r: r.record.folds is None and r.record.dataset.fingerprint,
+        "code": lambda r: r.record.method.code,
+        "metric definitions": lambda r: sorted(r.record.metric_cards.items()),
+        "folds": lambda r: r.record.folds,
+    }
+    for name, fact in facts.items():
+        if fact(one) != fact(other):
+            raise DataError(
+                f"{one.source} and {other.source} differ in their {name}.",
+                "An entry holds the seeds and folds of one experiment; run it again.",
+            )
+
+
+def _packed(run: Run) -> dict[str, Any]:
+    """One run; each series of values lies in the order of the cases."""
+    ids = [str(case) for case in run.cases["case"]]
+    cases = {
+        key: [_plain(value) for value in run.cases[key].tolist()]
+        for key in CASE_KEYS
+        if key in run.cases
+    }
+    scores = run.scores[(run.scores["level"] == "volume").to_numpy(dtype=bool)]
+    features = run.features[
+        (run.features["level"] == "volume").to_numpy(dtype=bool)
+        & run.features["feature"].isin(FEATURES).to_numpy(dtype=bool)
+    ]
+    return {
+        "name": run.name,
+        "record": _portable_record(run.record),
+        "cases": cases,
+        "scores": _series(scores, SCORE_KEYS, ids, run),
+        "features": _series(features, FEATURE_KEYS, ids, run),
+    }
+
+
+def _series(
+    frame: pd.DataFrame, keys: Sequence[str], ids: Sequence[str], run: Run
+) -> list[dict[str, Any]]:
+    at = {case: i for i, case in enumerate(ids)}
+    series: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in frame.to_dict("records"):
+        key = tuple(_plain(row.get(k)) for k in keys)
+        one = series.setdefault(
+            key,
+            {**dict(zip(keys, key, strict=True)), "values": [None] * len(ids), "status": {},
+             "message": {}, "worst": {}, "_held": set()},
+        )  # fmt: skip
+        i = at[str(row["case"])]
+        if i in one["_held"]:
+            raise DataError(f"{run.source}: case {row['case']!r} has {key} twice.")
+        one["_held"].add(i)
+        one["values"][i] = _plain(row["value"])
+        # Only what is not "ok" is said, and the worst value only where it is not the value.
+        for name, usual in (("status", "ok"), ("message", ""), ("worst", one["values"][i])):
+            value = _plain(row.get(name))
+            if value is not None and value != usual:
+                one[name][str(i)] = value
+    for one in series.values():
+        held = one.pop("_held")
+        one["status"].update({str(i): "absent" for i in range(len(ids)) if i not in held})
+    return [series[key] for key in sorted(series, key=str)]
+
+
+def _unpacked(packed: Mapping[str, Any], path: Path) -> Run:
+    cases = pd.DataFrame({key: packed["cases"][key] for key in CASE_KEYS if key in packed["cases"]})
+    ids = cases["case"].tolist()
+    scores = _rows(packed["scores"], SCORE_KEYS, ids)
+    features = _rows(packed["features"], FEATURE_KEYS, ids)
+    columns = ["case", "level", "slice", *SCORE_KEYS, "value", "status", "message", "worst"]
+    feature_columns = ["case", "level", "slice", *FEATURE_KEYS, "value", "status", "message"]
+    run = Run(
+        name=str(packed["name"]),
+        record=RunRecord.model_validate(packed["record"]),
+        cases=cases,
+        scores=pd.DataFrame(scores, columns=columns),
+        features=pd.DataFrame(features, columns=feature_columns),
+        source=path,
+    )
+    return checked_run(run)
+
+
+def _rows(
+    series: Sequence[Mapping[str, Any]], keys: Sequence[str], ids: Sequence[str]
+) -> list[dict[str, Any]]:
+    rows = []
+    for one in series:
+        shared = {**{key: one[key] for key in keys}, "level": "volume", "slice": None}
+        for i, (case, value) in enumerate(zip(ids, one["values"], strict=True)):
+            status = one["status"].get(str(i), "ok")
+            if status != "absent":
+                rows.append({
+                    **shared, "case": case, "value": value, "status": status,
+                    "message": one["message"].get(str(i), ""),
+                    "worst": one["worst"].get(str(i), value),
+                })  # fmt: skip
+    return rows
+
+
+def _portable_record(record: RunRecord) -> dict[str, Any]:
+    """The record without what tells about its author's machine: paths and the command line."""
+    content = record.model_dump(mode="json", include=set(RunRecord.model_fields))
+    kept = content.get("provenance", {})
+    content["provenance"] = {key: kept[key] for key in PROVENANCE_KEYS if key in kept}
+    portable: dict[str, Any] = _without_paths(content)
+    return portable
+
+
+def _without_paths(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_paths(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(inner) for inner in value]
+    if isinstance(value, str) and _is_path(value):
+        return value.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return value
+
+
+def _is_path(text: str) -> bool:
+    absolute = text.startswith(("/", "~", "../", "./", "\\\\"))
+    return absolute or (len(text) > 2 and text[0].isalpha() and text[1:3] in (":\\", ":/"))
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it: NaN and NA are null, numpy's numbers are Python's."""
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if hasattr(value, "item"):
+        return _plain(value.item())
+    if isinstance(value, str):
+        return value[:_MESSAGE]
+    return value

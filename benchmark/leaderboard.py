@@ -1,0 +1,334 @@
+"""Runs of one data set as a ranked table: means with intervals, never without their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .bootstrap import RESAMPLES, interval, resampled_means
+from .errors import DataError, UsageError
+from .panel import PanelRow, scar_free_panel
+from .policies import Policy, case_means
+from .record import DatasetRecord
+from .results import Run, unique_labels
+from .table import Quantity, is_excluded, select, tidy
+
+__all__ = ["COLUMNS", "Cell", "Leaderboard", "Row", "leaderboard", "matrix", "one_dataset"]
+
+#: What a leaderboard shows by default; the first decides the rank.
+COLUMNS = (
+    Quantity("scar", "dice"),
+    Quantity("scar", "hd95", "3d"),
+    Quantity("scar", "assd", "3d"),
+    Quantity("scar", "absolute_volume_error_ml"),
+    Quantity("myocardium", "dice"),
+    Quantity("myocardium", "hd95", "3d"),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A mean over cases.
+
+    Attributes:
+        mean: None if no case has a value.
+        low: Lower end of the 95 % interval over patients; None if it was not estimated.
+        high: Upper end.
+        n_defined: Cases with a value under the policy.
+        n_total: Cases to which the quantity applies; 0 where it never does.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n_defined: int
+    n_total: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method: an experiment's runs, seeds averaged within each case.
+
+    Attributes:
+        rank: 1 is best; equal means share a rank; None if the method is not ranked.
+        label: The method's name, with what tells it from its namesakes.
+        seeds: The seeds that were averaged.
+        folds: Into how many folds the cases were dealt, if they were.
+        cells: One per column of the leaderboard.
+        train_seconds: Mean over runs; None where nothing was trained.
+        seconds_per_case: Mean over predicted cases.
+        parameters: Trainable numbers, if it has a network.
+        profile: The profile its parameters start from.
+        note: Why it is not ranked, and what else a reader must know.
+    """
+
+    rank: int | None
+    label: str
+    seeds: tuple[int, ...]
+    folds: int | None
+    cells: tuple[Cell, ...]
+    train_seconds: float | None
+    seconds_per_case: float | None
+    parameters: int | None
+    profile: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """A ranked table, with all that must be said beside it."""
+
+    dataset: DatasetRecord
+    policy: Policy
+    roles: tuple[str, ...]
+    columns: tuple[Quantity, ...]
+    rank_by: Quantity
+    units: tuple[str, ...]
+    better: tuple[str, ...]
+    rows: tuple[Row, ...]
+    panel: tuple[PanelRow, ...]
+    n_cases: int
+    n_patients: int
+    n_excluded: int
+    resamples: int
+    fingerprints: Mapping[str, tuple[str, ...]]
+    metric_cards: Mapping[str, str]
+
+
+def leaderboard(
+    runs: Sequence[Run],
+    dataset: str | None = None,
+    *,
+    columns: Sequence[Quantity] = COLUMNS,
+    rank_by: Quantity | None = None,
+    policy: Policy = Policy.WORST_CASE,
+    roles: Sequence[str] = ("test",),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Leaderboard:
+    """Rank the methods of a data set.
+
+    Args:
+        runs: What :func:`benchmark.table.read_runs` read; runs of other data sets are ignored.
+        dataset: Its name; may be left out if all runs are of one.
+        columns: What to average.
+        rank_by: Which column decides; by default the first. Undefined means rank last; methods
+            that do not produce its region are listed without a rank.
+        policy: What undefined values count as.
+        roles: Cases of which roles.
+        resamples: Of the intervals; the patients are resampled jointly for all methods.
+        seed: Of the resampling.
+
+    Raises:
+        DataError: There is no run of the data set, or none has cases of these roles.
+        UsageError: ``rank_by`` is not among the columns, or several data sets and none named.
+    """
+    columns = tuple(columns)
+    rank_by = rank_by or columns[0]
+    if rank_by not in columns:
+        raise UsageError(
+            f"Cannot rank by {rank_by}: it is no column.",
+            f"There are: {', '.join(map(str, columns))}.",
+        )
+    runs = one_dataset(runs, dataset)
+    every = tidy(runs)
+    table = select(every, columns, roles=roles)
+    if table.empty:
+        raise DataError(
+            f"No run of {runs[0].dataset} has scores of cases with the role {' or '.join(roles)}.",
+            f"Roles there are: {', '.join(sorted(map(str, every['role'].dropna().unique())))}.",
+        )
+    labels = unique_labels(runs)
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(labels[run.dataset, run.record.group], []).append(run)
+    cells = _cells(table, list(groups), columns, policy, resamples, seed)
+    at = columns.index(rank_by)
+    facts = table[_is(table, rank_by)]
+    direction = str(facts["better"].dropna().iloc[0]) if facts["better"].notna().any() else "higher"
+    ranks = _ranks({label: cells[label][at] for label in groups}, direction)
+    reasons = _reasons(table, rank_by)
+    rows = [
+        _row(label, members, cells[label], ranks.get(label), reasons.get(label, ""), roles)
+        for label, members in groups.items()
+    ]
+    of_cases = table[["case", "patient"]].drop_duplicates()
+    prints: dict[str, list[str]] = {}
+    for label, members in groups.items():
+        for run in members:
+            held = prints.setdefault(run.record.dataset.fingerprint, [])
+            held.extend([label] if label not in held else [])
+    return Leaderboard(
+        dataset=runs[0].record.dataset,
+        policy=policy,
+        roles=tuple(roles),
+        columns=columns,
+        rank_by=rank_by,
+        units=tuple(_first(table[_is(table, c)]["unit"]) for c in columns),
+        better=tuple(_first(table[_is(table, c)]["better"]) for c in columns),
+        rows=tuple(sorted(rows, key=lambda r: (r.rank is None, r.rank or 0, r.label))),
+        panel=scar_free_panel(groups, roles, resamples=resamples, seed=seed),
+        n_cases=of_cases["case"].nunique(),
+        n_patients=of_cases["patient"].nunique(),
+        n_excluded=_excluded(runs, roles),
+        resamples=resamples,
+        fingerprints={digest: tuple(held) for digest, held in sorted(prints.items())},
+        metric_cards=_used_cards(runs, columns),
+    )
+
+
+def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:
+    """The runs of ``dataset``, or all if they are of one.
+
+    Raises:
+        DataError: There is none.
+        UsageError: They are of several, and none was named.
+    """
+    names = sorted({run.dataset for run in runs})
+    if dataset is None and len(names) > 1:
+        raise UsageError(f"These runs are of {', '.join(names)}.", "Name one data set.")
+    chosen = [run for run in runs if dataset in (None, run.dataset)]
+    if not chosen:
+        there = f"There are runs of {', '.join(names)}." if names else "There are no runs."
+        raise DataError(f"No run of {dataset or 'any data set'} was found. {there}",
+                        "Run `bench run` first.")  # fmt: skip
+    return chosen
+
+
+def matrix(
+    means: pd.DataFrame, quantity: Quantity, labels: Sequence[str]
+) -> tuple[pd.DataFrame, NDArray[np.str_]]:
+    """Cases by methods: the values of one quantity, and the patient of each case.
+
+    Args:
+        means: What :func:`benchmark.policies.case_means` gave.
+        quantity: Which.
+        labels: Columns, in order; NaN where a method has no value of the case.
+    """
+    rows = means[_is(means, quantity)]
+    keys = [rows["patient"].astype(str), rows["case"].astype(str)]
+    wide = rows["value"].groupby([*keys, rows["label"].astype(str)]).mean().unstack()
+    wide = wide.reindex(columns=list(labels)).sort_index()
+    return wide, wide.index.get_level_values("patient").to_numpy(dtype=str)
+
+
+def _cells(
+    table: pd.DataFrame,
+    labels: Sequence[str],
+    columns: Sequence[Quantity],
+    policy: Policy,
+    resamples: int,
+    seed: int,
+) -> dict[str, tuple[Cell, ...]]:
+    means = case_means(table, policy)
+    # One matrix of all columns of all methods over all cases: resampled jointly in one go.
+    wides = [matrix(means, c, labels)[0] for c in columns]
+    totals = [_totals(means[_is(means, c)]) for c in columns]
+    joint = pd.concat(wides, axis=1).sort_index()
+    patients = joint.index.get_level_values(0).to_numpy(dtype=str)
+    values = joint.to_numpy(dtype=np.float64)
+    resampled = resampled_means(values, patients, resamples=resamples, seed=seed)
+    cells: dict[str, tuple[Cell, ...]] = {}
+    for j, label in enumerate(labels):
+        row = []
+        for k in range(len(columns)):
+            at = k * len(labels) + j
+            known = ~np.isnan(values[:, at])
+            low, high = interval(resampled[:, at], len(np.unique(patients[known])))
+            mean = float(values[known, at].mean()) if known.any() else None
+            row.append(Cell(mean, low, high, int(known.sum()), totals[k].get(label, 0)))
+        cells[label] = tuple(row)
+    return cells
+
+
+def _totals(means: pd.DataFrame) -> dict[str, int]:
+    counted = means["label"].astype(str).value_counts()
+    return {str(label): int(n) for label, n in counted.items()}
+
+
+def _ranks(cells: Mapping[str, Cell], better: str) -> dict[str, int]:
+    def badness(cell: Cell) -> float:
+        if cell.mean is None:
+            return np.inf
+        return {"higher": -cell.mean, "lower": cell.mean}.get(better, abs(cell.mean))
+
+    ranked = {label: badness(cell) for label, cell in cells.items() if cell.n_total}
+    return {label: 1 + sum(o < b for o in ranked.values()) for label, b in ranked.items()}
+
+
+def _reasons(table: pd.DataFrame, quantity: Quantity) -> dict[str, str]:
+    """Per method: how many cases the quantity does not apply to, and why."""
+    rows = table[_is(table, quantity)]
+    rows = rows[(rows["status"] == "not_applicable").to_numpy()]
+    reasons = {}
+    for label, mine in rows.groupby(rows["label"].astype(str)):
+        why = _first(mine["message"]) or "not applicable"
+        cases = mine["case"].nunique()
+        reasons[str(label)] = f"{cases} case{'s' if cases > 1 else ''} not applicable: {why}"
+    return reasons
+
+
+def _row(
+    label: str,
+    runs: Sequence[Run],
+    cells: tuple[Cell, ...],
+    rank: int | None,
+    reason: str,
+    roles: Sequence[str],
+) -> Row:
+    first = runs[0].record
+    predicted = [_timed(run, roles) for run in runs]
+    times = np.concatenate(predicted)
+    trained = [t for t in (run.record.stages.get("train", {}).get("seconds") for run in runs) if t]
+    if rank is None and not reason:
+        reason = "it has no score of this"
+    return Row(
+        rank=rank,
+        label=label,
+        seeds=tuple(sorted({run.record.seed for run in runs})),
+        folds=first.folds,
+        cells=cells,
+        train_seconds=float(np.mean(trained)) if trained else None,
+        seconds_per_case=float(times.mean()) if times.size else None,
+        parameters=first.parameter_count,
+        profile=first.method.profile,
+        note=reason,
+    )
+
+
+def _timed(run: Run, roles: Sequence[str]) -> NDArray[np.float64]:
+    if "seconds" not in run.cases:
+        return np.empty(0)
+    seconds = pd.to_numeric(run.cases["seconds"][run.cases["role"].isin(list(roles))])
+    return seconds.dropna().to_numpy(dtype=np.float64)
+
+
+def _excluded(runs: Sequence[Run], roles: Sequence[str]) -> int:
+    out: set[str] = set()
+    for run in runs:
+        if "excluded" in run.cases:
+            mine = run.cases[run.cases["role"].isin(list(roles))]
+            out.update(map(str, mine["case"][is_excluded(mine["excluded"])]))
+    return len(out)
+
+
+def _used_cards(runs: Sequence[Run], columns: Sequence[Quantity]) -> dict[str, str]:
+    used = {c.metric for c in columns}
+    found = {n: h for run in runs for n, h in run.record.metric_cards.items() if n in used}
+    return dict(sorted(found.items()))
+
+
+def _is(frame: pd.DataFrame, q: Quantity) -> NDArray[np.bool_]:
+    dim = frame["dim"].isna() if q.dim is None else frame["dim"] == q.dim
+    same = (frame["region"] == q.region) & (frame["metric"] == q.metric) & dim
+    return (same & (frame["level"] == q.level)).to_numpy(dtype=bool)
+
+
+def _first(values: pd.Series[Any]) -> str:
+    known = values.dropna()
+    return str(known.iloc[0]) if len(known) else ""

@@ -1,0 +1,182 @@
+"""A leaderboard as Markdown, as CSV, and in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .leaderboard import Cell, Leaderboard, Row
+from .panel import PanelRow, Proportion
+from .text import csv_table, interval_text, markdown_cell, markdown_table, number
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+__all__ = ["csv_text", "head_lines", "markdown", "rich_view"]
+
+_ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0"}
+_COST = ("train (s)", "per case (s)", "parameters")
+_PANEL = ("sensitivity", "specificity", "false scar (mL)", "no prediction")
+_PANEL_TITLE = "Presence of scar"
+
+
+def head_lines(board: Leaderboard) -> list[str]:
+    """What must be said above the table, as plain sentences."""
+    data = board.dataset
+    title = data.title or data.name
+    excluded = f", {board.n_excluded} excluded" if board.n_excluded else ""
+    lines = [
+        f"{title} ({data.name})"
+        + (", SYNTHETIC: computed, not measured in patients" * data.synthetic),
+        f"Licence of the data: {data.licence or 'not stated'}."
+        + (f" Citation: {data.citation.rstrip('.')}." if data.citation else ""),
+        f"{board.n_cases} cases of {board.n_patients} patients, "
+        f"role {' + '.join(board.roles)}{excluded}.",
+        f"Ranked by {board.rank_by}. Undefined values, policy {board.policy}: "
+        f"{board.policy.sentence}.",
+        f"Mean over cases [95 % bootstrap interval, {board.resamples} joint resamples of the "
+        "patients] cases with a value/cases. Seeds are averaged within each case first.",
+    ]
+    if len(board.fingerprints) > 1:
+        each = "; ".join(f"{p[:12]}: {', '.join(m)}" for p, m in board.fingerprints.items())
+        lines.append(f"CAUTION: the methods saw different versions or parts of the data ({each}).")
+    return lines
+
+
+def markdown(board: Leaderboard) -> str:
+    """The whole page, GitHub-flavoured."""
+    first, *rest = head_lines(board)
+    out = [f"# Leaderboard: {markdown_cell(first)}\n\n"]
+    out += [f"{markdown_cell(line)}  \n" for line in rest]
+    header = ["rank", "method", "seeds", *_titles(board), *_COST]
+    rows = [
+        [_rank(row), markdown_cell(row.label), _seeds(row), *_cells(board, row), *_costs(row)]
+        for row in board.rows
+    ]
+    out += ["\n", markdown_table(header, rows, left=2)]
+    notes = [
+        f"* {markdown_cell(row.label)}: {markdown_cell(_note(row))}\n" for row in _noted(board)
+    ]
+    out += ["\n", *notes] if notes else []
+    if board.panel:
+        out += [f"\n## {_PANEL_TITLE}\n\n", markdown_cell(_panel_sentence(board)), "\n\n"]
+        panel = [[markdown_cell(row.label), *_panel_cells(row)] for row in board.panel]
+        out.append(markdown_table(["method", *_PANEL], panel))
+    cards = ", ".join(f"{markdown_cell(n)} `{h}`" for n, h in board.metric_cards.items())
+    prints = ", ".join(f"`{p[:16]}`" for p in board.fingerprints if p)
+    out.append(f"\nMetric definitions: {cards or 'not recorded'}.  \n")
+    out.append(f"Data fingerprint: {prints or 'not recorded'}.\n")
+    return "".join(out)
+
+
+def csv_text(board: Leaderboard) -> str:
+    """One line per method and column, every number in full."""
+    header = ["dataset", "synthetic", "policy", "roles", "rank", "method", "profile", "seeds",
+              "folds", "region", "metric", "dim", "level", "unit", "better", "mean", "low", "high",
+              "n_defined", "n_total", "train_seconds", "seconds_per_case", "parameters",
+              "metric_card", "note"]  # fmt: skip
+    lines: list[list[object]] = []
+    for row in board.rows:
+        for k, (column, cell) in enumerate(zip(board.columns, row.cells, strict=True)):
+            lines.append(
+                [board.dataset.name, board.dataset.synthetic, board.policy.value,
+                 "+".join(board.roles), row.rank, row.label, row.profile,
+                 " ".join(map(str, row.seeds)), row.folds, column.region, column.metric,
+                 column.dim, column.level, board.units[k], board.better[k], cell.mean, cell.low,
+                 cell.high, cell.n_defined, cell.n_total, row.train_seconds, row.seconds_per_case,
+                 row.parameters, board.metric_cards.get(column.metric), row.note]
+            )  # fmt: skip
+    return csv_table(header, lines)
+
+
+def rich_view(board: Leaderboard) -> Group:
+    """The tables for a terminal; print it with a ``rich.console.Console``."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    first, *rest = head_lines(board)
+    table = Table(title=Text(first), title_justify="left", title_style="bold")
+    for name in ("rank", "method", "seeds"):
+        table.add_column(name, justify="left" if name == "method" else "right")
+    for title in (*_titles(board), *_COST):
+        # Two short lines instead of one long: six columns must fit beside each other.
+        table.add_column(Text(title.replace(" ", "\n", 1)), justify="right")
+    for row in board.rows:
+        cells = [text.replace(" [", "\n[").replace("] ", "]\n") for text in _cells(board, row)]
+        line = [_rank(row), row.label, _seeds(row), *cells, *_costs(row)]
+        table.add_row(*map(Text, line))
+    parts: list[Table | Text] = [table, *map(Text, rest)]
+    parts += [Text(f"{row.label}: {_note(row)}") for row in _noted(board)]
+    if board.panel:
+        panel = Table(title=_PANEL_TITLE, title_justify="left", title_style="bold")
+        panel.add_column("method")
+        for name in _PANEL:
+            panel.add_column(name, justify="right")
+        for entry in board.panel:
+            panel.add_row(Text(entry.label), *map(Text, _panel_cells(entry)))
+        parts += [Text(""), panel, Text(_panel_sentence(board))]
+    return Group(*parts)
+
+
+def _titles(board: Leaderboard) -> list[str]:
+    titles = []
+    for column, unit, better in zip(board.columns, board.units, board.better, strict=True):
+        # The unit is said once: a metric may carry it in its name.
+        name = str(column).replace("_ml", "").replace("_", " ")
+        titles.append(" ".join(filter(None, [name, f"({unit})" * bool(unit), _ARROWS.get(better)])))
+    return titles
+
+
+def _cells(board: Leaderboard, row: Row) -> list[str]:
+    return [
+        _cell(cell, 2 if unit else 3) for cell, unit in zip(row.cells, board.units, strict=True)
+    ]
+
+
+def _cell(cell: Cell, digits: int) -> str:
+    if not cell.n_total:
+        return "n/a"
+    spread = interval_text(cell.low, cell.high, digits)
+    counts = f"{cell.n_defined}/{cell.n_total}"
+    return " ".join(filter(None, [number(cell.mean, digits), spread, counts]))
+
+
+def _costs(row: Row) -> list[str]:
+    parameters = "–" if row.parameters is None else f"{row.parameters:,}"  # noqa: RUF001
+    return [number(row.train_seconds, 1), number(row.seconds_per_case, 2), parameters]
+
+
+def _rank(row: Row) -> str:
+    return "–" if row.rank is None else str(row.rank)  # noqa: RUF001
+
+
+def _seeds(row: Row) -> str:
+    return f"{len(row.seeds)}" + (f" x {row.folds} folds" if row.folds else "")
+
+
+def _note(row: Row) -> str:
+    return f"not ranked, {row.note}" if row.rank is None else row.note
+
+
+def _noted(board: Leaderboard) -> list[Row]:
+    return [row for row in board.rows if row.note]
+
+
+def _panel_sentence(board: Leaderboard) -> str:
+    sizes = {(row.sensitivity.n, row.specificity.n) for row in board.panel}
+    of = " or ".join(f"{a} hearts with and {b} without scar" for a, b in sorted(sizes))
+    return (
+        f"Per case, any voxel of scar: {of}. Proportions with Wilson intervals; seeds averaged "
+        "within each case; no prediction counts as wrong. False scar is the mean volume predicted "
+        "in hearts without scar, with a bootstrap interval."
+    )
+
+
+def _panel_cells(row: PanelRow) -> list[str]:
+    false = f"{number(row.false_ml, 2)} {interval_text(row.low, row.high, 2)}".strip()
+    shares = [_proportion(row.sensitivity), _proportion(row.specificity)]
+    return [*shares, false, str(row.n_missing)]
+
+
+def _proportion(share: Proportion) -> str:
+    return f"{number(share.value)} {interval_text(share.low, share.high)}".strip()

@@ -1,0 +1,52 @@
+"""Numbers and tables as text: the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+
+__all__ = ["csv_table", "interval_text", "markdown_cell", "markdown_table", "number"]
+
+#: What stands where there is no number.
+NONE = "–"  # noqa: RUF001 - the dash that means "none" in tables
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """``value`` with ``digits`` decimals, or a dash where there is none."""
+    if value is None or math.isnan(value):
+        return NONE
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "", 1) if float(text) == 0 and text.startswith("-") else text
+
+
+def interval_text(low: float | None, high: float | None, digits: int = 3) -> str:
+    """``[low, high]``, or nothing where it was not estimated."""
+    if low is None or high is None:
+        return ""
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def markdown_cell(text: object) -> str:
+    """``text`` so that it can neither end its cell nor become markup: names are a stranger's."""
+    flat = " ".join(str(text).split())
+    for mark in "\\`*_[]<>|":
+        flat = flat.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, "\\" + mark))
+    return flat
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A pipe table of cells that are Markdown already; the first ``left`` columns left-aligned."""
+    rule = [":--" if i < left else "--:" for i in range(len(header))]
+    lines = [header, rule, *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def csv_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Comma-separated values with Unix line ends; None is empty; floats in full."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue()
