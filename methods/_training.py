@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -354,11 +355,16 @@ def load_weights(network: nn.Module, path: Path, device: str) -> None:
     if not path.is_file():
         raise PluginError(f"There are no weights at {path}.", "Train the method first.")
     try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, ValueError, EOFError, OSError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
         raise PluginError(
-            f"The weights in {path} do not fit: {reason}",
+            f"{path} holds no weights ({type(error).__name__}).", "Train the method again."
+        ) from error
+    try:
+        network.load_state_dict(state)
+    except (RuntimeError, TypeError) as error:
+        raise PluginError(
+            f"The weights in {path} do not fit the networks that the parameters ask for.",
             "Use the parameters they were trained with, or train again.",
         ) from error
     place(network, device)
