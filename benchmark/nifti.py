@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .atomic import replacing
 from .errors import DataError
 from .grid import Grid
-from .niftifile import Header, grid_of, read_content, read_header, read_raw
+from .niftifile import HEADERS, Header, grid_of, read_content, read_header, read_raw
 from .types import Label, Volume, checked_labels
 
 __all__ = [
@@ -132,12 +132,12 @@ def read_labels(path: Path, known: Collection[int] | None = CANONICAL) -> LabelI
 
 
 def read_grid(path: Path) -> Grid:
-    """Shape, spacing and affine of a file.
+    """Shape, spacing and affine of a file; only its beginning is read.
 
     Raises:
         DataError: As in :func:`read_image`, as far as the header shows it.
     """
-    return grid_of(path, read_header(path, read_content(path)))
+    return grid_of(path, read_header(path, read_content(path, max(HEADERS))))
 
 
 def write_labels(path: Path, labels: NDArray[Any], like: Volume) -> None:

@@ -22,33 +22,42 @@ __all__ = ["grid_of", "read_content", "read_header", "read_raw"]
 
 #: nibabel's headers are not typed.
 Header = Any
+#: What a gzip may need beyond its content for its own header and a block that barely compresses.
+_SLACK = 66_000
 #: The first four bytes of a header are its size.
 HEADERS = {348: "Nifti1Header", 540: "Nifti2Header"}
 
 
-def read_content(path: Path) -> bytes:
-    """The bytes of a file, decompressed if need be.
+def read_content(path: Path, limit: int | None = None) -> bytes:
+    """The bytes of a file, or its first ``limit`` bytes, decompressed if need be.
 
     Raises:
         DataError: The file is missing, empty, unreadable or a damaged gzip.
     """
     try:
-        content = path.read_bytes()
+        packed = path.read_bytes() if limit is None else _first(path, _SLACK + limit)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.", "Check the path.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not content:
+    if not packed:
         raise DataError(f"{path} is empty (0 bytes).", "Copy or download it again.")
-    if content[:2] != b"\x1f\x8b":
-        return content
+    if packed[:2] != b"\x1f\x8b":
+        return packed[:limit]
     try:
-        return gzip.decompress(content)
+        if limit is None:
+            return gzip.decompress(packed)
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(packed, limit)
     except (EOFError, OSError, zlib.error) as error:
         raise DataError(
-            f"{path} is a damaged gzip file of {len(content)} bytes: {error}.",
+            f"{path} is a damaged gzip file of {path.stat().st_size} bytes: {error}.",
             "Copy or download it again.",
         ) from error
+
+
+def _first(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(size)
 
 
 def read_header(path: Path, content: bytes) -> Header:

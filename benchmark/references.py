@@ -1,0 +1,185 @@
+"""Where references come from when stored masks are scored: a folder of files, or a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from .errors import BenchError, DataError
+from .grid import Grid, same_grid
+from .labels import LabelMap
+from .masks import find_files
+from .nifti import read_grid, read_image, read_labels
+from .plugins import Dataset
+from .types import Labels, Region, Role, Volume
+
+__all__ = ["DatasetReferences", "FolderReferences", "Reference", "References"]
+
+Apex = Literal["first", "last"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """One case's reference, with what scoring needs beside it."""
+
+    labels: Labels
+    grid: Grid
+    image: Volume | None = None
+    apex: Apex = None
+    slice_positions: tuple[float, ...] | None = None
+
+
+class References(Protocol):
+    """The list that drives scoring, and a way to load each of it."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The cases to score, in their order."""
+
+    @property
+    def known(self) -> Collection[str]:
+        """Cases that may have a prediction, to be scored or not."""
+
+    @property
+    def annotates(self) -> frozenset[Region]:
+        """The regions that the references say something about."""
+
+    def grid(self, case: str) -> Grid:
+        """Where the labels of a case lie.
+
+        Raises:
+            BenchError: They cannot be read.
+        """
+
+    def load(self, case: str) -> Reference:
+        """A case.
+
+        Raises:
+            BenchError: It cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class FolderReferences:
+    """Label files named as their cases, in codes of their own, with or without images.
+
+    Args:
+        folder: Flat, or as EMIDEC has it.
+        labels: What the codes mean.
+        images: A folder with an image for each case, for what needs intensities.
+        apex: Which slice is at the apex.
+
+    Raises:
+        DataError: A folder is missing or empty, or has several files for one case.
+    """
+
+    folder: Path
+    labels: LabelMap
+    images: Path | None = None
+    apex: Apex = None
+    _files: dict[str, Path] = field(init=False, repr=False)
+    _images: dict[str, Path] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        files = find_files(self.folder, "reference", "Contours")
+        images = {} if self.images is None else find_files(self.images, "image", "Images")
+        if images and not images.keys() & files.keys():
+            raise DataError(
+                f"No image in {self.images} has the name of a reference: there are "
+                f"{', '.join(list(images)[:3])} for {', '.join(list(files)[:3])}.",
+                "Name each image as its case; it may end in _0000.",
+            )
+        object.__setattr__(self, "_files", files)
+        object.__setattr__(self, "_images", images)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Every case that has a file, by name."""
+        return tuple(self._files)
+
+    @property
+    def known(self) -> Collection[str]:
+        """The same."""
+        return self._files.keys()
+
+    @property
+    def annotates(self) -> frozenset[Region]:
+        """What the label map speaks about."""
+        return self.labels.regions
+
+    def grid(self, case: str) -> Grid:
+        """Where the labels of a case lie, from the header alone.
+
+        Raises:
+            DataError: It cannot be read.
+        """
+        return read_grid(self._files[case])
+
+    def load(self, case: str) -> Reference:
+        """Canonical labels and, where there is one, the image.
+
+        Raises:
+            DataError: A file cannot be read or holds an unknown code, or the image lies elsewhere.
+        """
+        drawn = read_labels(self._files[case], self.labels.codes.keys())
+        image = read_image(self._images[case]) if case in self._images else None
+        difference = None if image is None else same_grid(Grid.of(image), drawn.grid)
+        if difference is not None:
+            raise DataError(f"{self._images[case]} does not lie on its reference: {difference}")
+        return Reference(self.labels.apply(drawn.labels), drawn.grid, image, self.apex)
+
+
+@dataclass(frozen=True)
+class DatasetReferences:
+    """The cases of a data set.
+
+    Args:
+        dataset: Where they come from.
+        roles: Score only cases of these roles; all by default.
+
+    Raises:
+        DataError: The data are not there, or no case has one of the roles.
+    """
+
+    dataset: Dataset
+    roles: Collection[Role] | None = None
+    ids: Sequence[str] = field(init=False)
+    known: Collection[str] = field(init=False)
+    annotates: frozenset[Region] = field(init=False)
+
+    def __post_init__(self) -> None:
+        index = self.dataset.index()
+        ids = tuple(i.id for i in index if self.roles is None or i.role in self.roles)
+        if not ids:
+            asked = "" if self.roles is None else f" with role {' or '.join(sorted(self.roles))}"
+            raise DataError(f"The data set has no case{asked}.")
+        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "known", frozenset(i.id for i in index))
+        object.__setattr__(self, "annotates", frozenset(self.dataset.annotates))
+
+    def grid(self, case: str) -> Grid:
+        """Where the study's target image lies.
+
+        Raises:
+            BenchError: The case cannot be loaded.
+        """
+        return self.load(case).grid
+
+    def load(self, case: str) -> Reference:
+        """The case's reference and target image.
+
+        Raises:
+            BenchError: The case cannot be loaded or has contours only.
+        """
+        try:
+            found = self.dataset.load(case)
+        except BenchError:
+            raise
+        except OSError as error:
+            raise DataError(f"Case {case!r} cannot be read: {error}.") from error
+        labels, target = found.reference.labels, found.study.target
+        if labels is None:
+            raise DataError(f"The reference of {case!r} has contours only, no labels.")
+        return Reference(labels, Grid.of(target), target, found.study.apex, target.slice_positions)
