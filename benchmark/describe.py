@@ -44,9 +44,7 @@ def described(kind: Kind, name: str) -> dict[str, Any]:
         "parameters": {f["name"]: f["default"] for f in fields},
         "needs": sorted(cls.needs) if issubclass(cls, Method) else [],
         # a property where it depends on the parameters
-        "regions": sorted(map(str, regions))
-        if isinstance(regions, frozenset)
-        else ["by parameters"],
+        "regions": _regions(regions),
         "error": "",
     }
 

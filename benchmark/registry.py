@@ -87,7 +87,7 @@ def _at(kind: Kind, point: EntryPoint) -> Iterator[PluginInfo]:
     for item in pkgutil.iter_modules(list(spec.submodule_search_locations)):
         if item.name.startswith("_"):
             continue
-        folder = Path(item.module_finder.path)
+        folder = Path(item.module_finder.path)  # type: ignore[union-attr]  # a FileFinder has it
         path = folder / (f"{item.name}/__init__.py" if item.ispkg else f"{item.name}.py")
         yield _info(kind, item.name, f"{point.module}.{item.name}", path, None, distribution,
                     version)  # fmt: skip
@@ -138,7 +138,7 @@ def plugin_class(info: PluginInfo) -> type[Plugin]:
     """
     from .plugins import Dataset, Method
 
-    base: type[Plugin] = Method if info.kind == "methods" else Dataset  # type: ignore[type-abstract]
+    base: type[Plugin] = Method if info.kind == "methods" else Dataset
     module = _imported(info)
     if info.class_name is not None:
         candidates = [getattr(module, info.class_name, None)]
