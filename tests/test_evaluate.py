@@ -1,4 +1,4 @@
-"""Scoring folders of masks: hand values, rows for failing cases, errors for sets that do not fit."""
+"""Scoring folders of masks: hand values, rows for failing cases, errors for unfit sets."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_case_that_cannot_be_read_is_an_error_row_and_the_others_go_on(
 def test_predictions_that_do_not_fit_are_all_named_and_nothing_is_written(
     folders: tuple[Path, Path, Path],
 ) -> None:
-    reference, prediction, out = folders
+    _, prediction, out = folders
     save(prediction / "a.nii.gz", heart()[:-1])
     save(prediction / "b.nii.gz", heart(), spacing=(1.5, 1.25, 10.0))
     save(prediction / "c.nii.gz", heart().transpose(1, 0, 2), spacing=(1.25, 1.5, 8.0))
@@ -276,7 +276,7 @@ def test_images_on_another_grid_or_with_other_names_are_noticed(
     summary = evaluate(reference, prediction, out, images=tmp_path / "images")
     assert "images/b.nii.gz does not lie on its reference: its shape" in summary.failed["b"]
     save(tmp_path / "other" / "x.nii.gz", np.zeros((12, 8, 3), np.int16))
-    with pytest.raises(DataError, match="No image in .* there are x for a, b, c"):
+    with pytest.raises(DataError, match=r"No image in .* there are x for a, b, c"):
         evaluate(reference, prediction, out, images=tmp_path / "other")
 
 
