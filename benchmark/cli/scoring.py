@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, near_misses
+from ._shared import TerminalReporter, columns, echo_json, line
+
+if TYPE_CHECKING:
+    from ..evaluate import Summary
+    from ..overview import Line
+    from ..plugins import Dataset
 
 __all__ = ["score_command"]
 
+NOTHING_MEASURED = 3
+FAILED_CASES = 4
+
 
 def score_command(
-    reference: Annotated[
-        Path, typer.Option("--reference", "-r", help="Folder of reference masks; it drives.")
-    ],
     prediction: Annotated[
-        Path, typer.Option("--prediction", "-p", help="Folder of masks with the same names.")
+        Path, typer.Option("--prediction", "-p", help="Folder of masks, named as their cases.")
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for scores.parquet, scores.csv, ...")
     ],
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", "-r", help="Folder of reference masks; its list drives."),
+    ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="Take labels, layout and apex from this data set.")
+        str | None,
+        typer.Option("--dataset", "-d", help="Take the references from this data set instead."),
     ] = None,
     labels: Annotated[
         str | None,
-        typer.Option(help="File codes by canonical name: 'cavity=1;myocardium=2;scar=3,4'."),
+        typer.Option(help="What file codes mean: 'cavity=1;myocardium=2;scar=3,4'."),
     ] = None,
     prediction_labels: Annotated[
         str | None, typer.Option(help="The same for the predictions, where they differ.")
@@ -35,7 +46,105 @@ def score_command(
     images: Annotated[
         Path | None, typer.Option(help="Folder of images, for features that need them.")
     ] = None,
+    apex: Annotated[
+        str | None, typer.Option(help="Which slice is apical, first or last, for thirds.")
+    ] = None,
+    roles: Annotated[
+        list[str] | None,
+        typer.Option("--role", help="Only cases of these roles of the data set; repeatable."),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", help="Only these metrics; repeatable.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Score a folder of predicted masks against a folder of reference masks."""
-    raise UsageError("not yet")
+    """Score a folder of masks against references; nothing is trained."""
+    from ..evaluate import evaluate
+    from ..labels import CANONICAL, parse_labels
+    from ..overview import overview
+    from ..splits import ROLES
+
+    for role in roles or ():
+        if role not in ROLES:
+            raise UsageError(f"There is no role {role!r}.", near_misses(role, ROLES))
+    if apex not in (None, "first", "last"):
+        raise UsageError(f"--apex {apex!r}: a stack's apex is 'first', 'last' or not said.")
+    source: Path | Dataset
+    if dataset is not None:
+        source = _dataset(dataset, reference)
+    elif reference is not None:
+        source = reference
+    else:
+        raise UsageError("There is no reference.", "Add --reference DIR or --dataset NAME.")
+    summary = evaluate(
+        source,
+        prediction,
+        out,
+        labels=parse_labels(labels) if labels else CANONICAL,
+        prediction_labels=parse_labels(prediction_labels) if prediction_labels else None,
+        images=images,
+        apex=apex,  # type: ignore[arg-type]  # checked above
+        roles=roles,  # type: ignore[arg-type]  # checked above
+        metrics=metrics,
+        reporter=TerminalReporter(quiet=as_json),
+    )
+    lines = overview(summary.files["scores"])
+    if as_json:
+        echo_json(_as_json(summary, lines))
+    else:
+        _print(summary, lines)
+    if summary.scored == 0:
+        raise typer.Exit(NOTHING_MEASURED)
+    if summary.failed:
+        raise typer.Exit(FAILED_CASES)
+
+
+def _dataset(spec: str, reference: Path | None) -> Dataset:
+    """The data set; ``--reference`` is where its files are, if it has files."""
+    from ..plan import resolve
+    from ..plugins import Dataset
+
+    settings = {} if reference is None else {"data_root": str(reference)}
+    plugin = resolve("datasets", spec, settings).plugin
+    assert isinstance(plugin, Dataset)
+    return plugin
+
+
+def _as_json(summary: Summary, lines: list[Line]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "cases": summary.cases,
+        "scored": summary.scored,
+        "missing": list(summary.missing),
+        "failed": dict(summary.failed),
+        "notes": list(summary.notes),
+        "files": {name: str(path) for name, path in summary.files.items()},
+        "means": [asdict(one) for one in lines],
+    }
+
+
+def _print(summary: Summary, lines: list[Line]) -> None:
+    for note in summary.notes:
+        line(f"note: {note}", error=True)
+    for case in summary.missing:
+        line(f"missing: {case} has no prediction", error=True)
+    for case, message in summary.failed.items():
+        line(f"error: {case}: {message}", error=True)
+    rows = [
+        (
+            one.region,
+            one.metric,
+            "none" if one.mean is None else f"{one.mean:.4f}",
+            one.unit,
+            f"{one.n_defined}/{one.n_total}",
+            str(one.n_measured),
+        )
+        for one in lines
+    ]
+    columns(
+        f"{summary.scored} of {summary.cases} cases scored; a miss counts as the worst value",
+        ("region", "metric", "mean", "unit", "defined/total", "measured"),
+        rows,
+    )
+    line(f"written: {', '.join(str(p) for p in summary.files.values())}")
