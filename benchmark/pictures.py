@@ -35,7 +35,7 @@ _DPI = 100
 _LEAST_WIDTH = 360  # pixels; the line below needs them
 _HEAD, _GAP = 16, 12  # pixels
 _BEHIND = {"facecolor": "black", "edgecolor": "none", "pad": 1.0}
-_GREYS = 40  # leaves 216 of the 256 colours of a palette for contours
+_GREYS = 32  # with 216 colours for contours they fit a palette
 
 
 def overlay(
@@ -217,7 +217,7 @@ def _write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
     wide = rgb.astype(np.uint16)
     grey = (wide[..., 0] == wide[..., 1]) & (wide[..., 1] == wide[..., 2])
     cube = (wide * 5 + 127) // 255
-    index = 40 + cube[..., 0] * 36 + cube[..., 1] * 6 + cube[..., 2]
+    index = _GREYS + cube[..., 0] * 36 + cube[..., 1] * 6 + cube[..., 2]
     index = np.where(grey, (wide[..., 0] * (_GREYS - 1) + 127) // 255, index).astype(np.uint8)
     shades = np.round(np.arange(_GREYS) * 255 / (_GREYS - 1))
     steps = np.arange(6) * 51
