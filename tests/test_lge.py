@@ -192,6 +192,7 @@ def test_voxels_do_not_depend_on_the_numpy_version(tmp_path):
     done = subprocess.run(
         # -S: without site-packages, whose NumPy and editable install would come first.
         [sys.executable, "-S", "-c", code],
+        cwd=tmp_path,  # not the checkout, whose benchmark folder would come first
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
