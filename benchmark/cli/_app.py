@@ -24,15 +24,15 @@ _EPILOG = (
 app = typer.Typer(
     name="bench",
     help="Benchmark of left-ventricle, myocardium and scar segmentation in cardiac MRI.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     epilog=_EPILOG,
 )
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
     ] = False,
@@ -42,6 +42,9 @@ def common(
     if version:
         typer.echo(f"scarbench {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
     if debug:
         os.environ["SCARBENCH_DEBUG"] = "1"
 
@@ -80,12 +83,12 @@ def run_app(app: typer.Typer, words: Sequence[str]) -> int:
 
 def _other(error: Exception, debug: bool) -> int:
     """Usage errors of the option parser have a message of their own; the rest is our bug."""
-    import click
-
-    if isinstance(error, click.exceptions.Abort):
+    if isinstance(error, typer.Abort):
         return 130
-    if isinstance(error, click.ClickException):
-        error.show()
+    # typer brings its own copy of click, whose base class of errors it does not name
+    show = getattr(error, "show", None)
+    if show is not None and hasattr(error, "exit_code"):
+        show()
         return 2
     if debug:
         raise error

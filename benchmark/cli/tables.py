@@ -91,9 +91,11 @@ def compare_command(
 ) -> None:
     """Paired differences between methods over the same patients, with intervals."""
     from ..compare import compare, comparison_markdown, comparison_view
+    from ..metrics.cards import select
     from ..policies import parse_policy
     from ..table import tidy
 
+    select([metric])
     found = compare(
         tidy(_found(paths, dataset, runs, leaderboards)),
         region,
