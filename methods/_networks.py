@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ._options import Backbone
+from ._recipe import Backbone
 
 __all__ = ["UNet", "build", "parameter_count"]
 

@@ -19,14 +19,14 @@ from pydantic import Field, PrivateAttr, model_validator
 from benchmark import Case, Label, Method, Region, Segmentation, Study, TrainContext
 from benchmark.errors import UsageError
 
-from ._options import Backbone, Precision, Schedule
+from ._recipe import Backbone, Precision, Recipe, Schedule
 from ._slices import Square, region_masks, still_volume
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import ModuleDict
 
-    from ._training import Forward, Recipe, Slices
+    from ._training import Forward, Slices
 
 __all__ = ["WEIGHTS", "SlicewiseMethod"]
 
@@ -120,8 +120,6 @@ class SlicewiseMethod(Method):
     @property
     def recipe(self) -> Recipe:
         """How it is trained."""
-        from ._training import Recipe
-
         return Recipe(
             epochs=self.epochs,
             batch=self.batch,
@@ -159,7 +157,8 @@ class SlicewiseMethod(Method):
             UsageError: There is no case to learn from.
             DataError: A case has no label map, or its image has frames.
         """
-        from ._training import fit, reproducible, save_atomically
+        from ._training import fit, reproducible
+        from ._weights import save_atomically
 
         if not cases:
             raise UsageError("There are no training cases.", "Choose a split that has some.")
@@ -273,7 +272,7 @@ class SlicewiseMethod(Method):
 
     def _networks(self) -> ModuleDict:
         """The trained networks, loaded once by each process that predicts."""
-        from ._training import load_weights
+        from ._weights import load_weights
 
         path = self.model / WEIGHTS
         stamp = path.stat().st_mtime_ns if path.exists() else None

@@ -8,16 +8,11 @@ atomic step, so a run killed at any moment and started again leaves the same byt
 from __future__ import annotations
 
 import copy
-import hashlib
-import io
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -25,27 +20,21 @@ import torch
 from torch import Tensor, nn
 
 from benchmark import Region, TrainContext
-from benchmark.atomic import replacing
-from benchmark.errors import PluginError
 
 from ._augment import apply, draw
 from ._losses import segmentation_loss
-from ._options import Precision, Schedule
+from ._recipe import Precision, Recipe
+from ._weights import place, save_atomically
 
 __all__ = [
     "Forward",
-    "Recipe",
     "Slices",
     "autocast_dtype",
     "batched_logits",
     "fit",
-    "load_weights",
     "mixed",
-    "place",
     "reproducible",
-    "save_atomically",
     "step_seconds",
-    "weights_hash",
 ]
 
 #: From images ``(b, 1, y, x)`` and the true masks by region to logits by region, all that shape.
@@ -68,49 +57,6 @@ class Slices:
         return {r: masks[:, i : i + 1].float() for i, r in enumerate(self.regions)}
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to optimise. Adam throughout, as section 3.1 says; its weight decay is the L2 term.
-
-    Attributes:
-        epochs, batch: Passes over the slices; slices in a step.
-        learning_rate: Of Adam; the peak, if the schedule is ``one_cycle``.
-        schedule: ``constant``, or ``one_cycle``: up for a fifth of the steps, then half a cosine to
-            zero, which reaches in few epochs what a constant rate needs many for.
-        weight_decay: beta_M = beta_S of Eq. 1.
-        dice_weight: w of the loss.
-        region_weights: What each region's loss counts in the total (lambda of Eq. 1 for the
-            myocardium); 1 where a region is not named.
-        augment: Whether images are moved by random affine maps.
-        validate_every: Epochs between looks at the validation slices; the last is always one.
-        precision: See :func:`autocast_dtype`.
-    """
-
-    epochs: int
-    batch: int
-    learning_rate: float
-    schedule: Schedule = "constant"
-    weight_decay: float = 0.0
-    dice_weight: float = 1.0
-    region_weights: Mapping[Region, float] | None = None
-    augment: bool = True
-    validate_every: int = 1
-    precision: Precision = "auto"
-
-    def steps_per_epoch(self, n_slices: int) -> int:
-        """Batches of nearly equal size, none larger than ``batch``."""
-        return math.ceil(n_slices / self.batch)
-
-    def rate(self, step: int, of: int) -> float:
-        """The learning rate of step ``step`` (from 0) of ``of``."""
-        if self.schedule == "constant":
-            return self.learning_rate
-        rise = max(of // 5, 1)
-        if step < rise:
-            return self.learning_rate * (step + 1) / rise
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (of - rise)))
-
-
 def autocast_dtype(device: str, precision: Precision = "auto") -> torch.dtype:
     """The dtype of convolutions: ``auto`` is bfloat16 where the hardware multiplies it natively.
 
@@ -124,7 +70,7 @@ def autocast_dtype(device: str, precision: Precision = "auto") -> torch.dtype:
         # The private name is all torch offers; without it float32 is right, only slower.
         native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     elif kind == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        native = torch.cuda.get_device_capability(torch.device(device))[0] >= 8  # from Ampere on
     else:
         native = False
     return torch.bfloat16 if native else torch.float32
@@ -312,17 +258,10 @@ def step_seconds(
     return min(times[1:])
 
 
-def place(network: nn.Module, device: str) -> None:
-    """Move ``network`` to ``device``, in the memory layout in which convolutions are fastest."""
-    network.to(device)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def _autocast(device: str, precision: Precision) -> torch.autocast:
-    dtype = autocast_dtype(device, precision)
-    return torch.autocast(
-        torch.device(device).type, torch.bfloat16, enabled=dtype is torch.bfloat16
-    )
+def _autocast(device: str, precision: Precision) -> AbstractContextManager[object]:
+    if autocast_dtype(device, precision) is torch.float32:
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, torch.bfloat16)
 
 
 def _fast(images: Tensor) -> Tensor:
@@ -332,49 +271,3 @@ def _fast(images: Tensor) -> Tensor:
 def mixed(*numbers: int) -> int:
     """One 63-bit seed from several numbers; near ones give unlike seeds."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
-
-
-def save_atomically(state: Mapping[str, Any], path: Path) -> None:
-    """Write ``state`` so that ``path`` holds either the old or the new bytes, whole.
-
-    The same state gives the same bytes: torch would put the file's name into it, so it is written
-    to memory first.
-    """
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
-
-
-def load_weights(network: nn.Module, path: Path, device: str) -> None:
-    """Put the weights in the file ``path`` into ``network`` and move it to ``device``.
-
-    Raises:
-        PluginError: The file is not there, cannot be read or was made for another network.
-    """
-    if not path.is_file():
-        raise PluginError(f"There are no weights at {path}.", "Train the method first.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
-        raise PluginError(
-            f"{path} holds no weights ({type(error).__name__}).", "Train the method again."
-        ) from error
-    try:
-        network.load_state_dict(state)
-    except (RuntimeError, TypeError) as error:
-        raise PluginError(
-            f"The weights in {path} do not fit the networks that the parameters ask for.",
-            "Use the parameters they were trained with, or train again.",
-        ) from error
-    place(network, device)
-
-
-def weights_hash(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of names, shapes, dtypes and bytes of a state dict, whatever its order or layout."""
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        value = state[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
-        digest.update(value.numpy().tobytes())
-    return digest.hexdigest()

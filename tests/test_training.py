@@ -10,18 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmark.methods import _training
-from benchmark.methods._augment import AffineRanges, apply, draw
-from benchmark.methods._slices import Square, region_masks, still_volume, unit_range
-from benchmark.methods._training import Recipe, Slices, autocast_dtype, fit, weights_hash
-from benchmark.methods.jdl import JDL
-from benchmark.methods.two_step import TwoStep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from benchmark import Case, DataError, Region, Segmentation, Study, TrainContext, Volume
 from benchmark.errors import PluginError, UsageError
+from benchmark.methods import _training
+from benchmark.methods._augment import AffineRanges, apply, draw
+from benchmark.methods._recipe import Recipe
+from benchmark.methods._slices import Square, region_masks, still_volume, unit_range
+from benchmark.methods._training import Slices, autocast_dtype, fit
+from benchmark.methods._weights import weights_hash
+from benchmark.methods.jdl import JDL
+from benchmark.methods.two_step import TwoStep
 
 TINY = {"size": 16, "pixel_mm": 3.0, "channels": (4, 6), "epochs": 4, "batch": 4, "dropout": 0.3}
 
