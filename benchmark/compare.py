@@ -109,8 +109,8 @@ def comparison_markdown(comparison: pd.DataFrame) -> str:
     return (
         markdown_table(_HEADER, lines, left=3)
         + f"\nPolicy {markdown_cell(policies)}; cases where both have a value; percentile "
-        "bootstrap over patients; Wilcoxon signed-rank over patients, two-sided, not corrected for the "
-        "number of comparisons.\n"
+        "bootstrap over patients; Wilcoxon signed-rank over patients, two-sided, not corrected for "
+        "the number of comparisons.\n"
     )
 
 

@@ -81,7 +81,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A ranked table, with all that must be said beside it."""
+    """A ranked table, with all that must be said beside it.
+
+    ``fingerprints`` gives the methods by the fingerprints of the data they were tested on.
+    """
 
     dataset: DatasetRecord
     policy: Policy
@@ -96,7 +99,7 @@ class Leaderboard:
     n_patients: int
     n_excluded: int
     resamples: int
-    fingerprints: Mapping[str, tuple[str, ...]]
+    fingerprints: Mapping[tuple[str, ...], tuple[str, ...]]
     metric_cards: Mapping[str, str]
 
 
@@ -158,11 +161,11 @@ def leaderboard(
         for label, members in groups.items()
     ]
     of_cases = table[["case", "patient"]].drop_duplicates()
-    prints: dict[str, list[str]] = {}
+    # By the set of data seen (one per fold): methods that saw the same may be compared.
+    prints: dict[tuple[str, ...], list[str]] = {}
     for label, members in groups.items():
-        for run in members:
-            held = prints.setdefault(run.record.dataset.fingerprint, [])
-            held.extend([label] if label not in held else [])
+        seen = tuple(sorted({run.record.dataset.fingerprint for run in members}))
+        prints.setdefault(seen, []).append(label)
     return Leaderboard(
         dataset=runs[0].record.dataset,
         policy=policy,
@@ -177,7 +180,7 @@ def leaderboard(
         n_patients=of_cases["patient"].nunique(),
         n_excluded=_excluded(runs, roles),
         resamples=resamples,
-        fingerprints={digest: tuple(held) for digest, held in sorted(prints.items())},
+        fingerprints={seen: tuple(held) for seen, held in sorted(prints.items())},
         metric_cards=_used_cards(runs, columns),
     )
 
@@ -304,16 +307,19 @@ def _row(
 def _timed(run: Run, roles: Sequence[str]) -> NDArray[np.float64]:
     if "seconds" not in run.cases:
         return np.empty(0)
-    seconds = pd.to_numeric(run.cases["seconds"][run.cases["role"].isin(list(roles))])
+    mine = run.cases["role"].isin(list(roles))
+    if "status" in run.cases:
+        mine &= run.cases["status"] == "ok"
+    seconds = pd.to_numeric(run.cases["seconds"][mine.to_numpy(dtype=bool)])
     return seconds.dropna().to_numpy(dtype=np.float64)
 
 
 def _excluded(runs: Sequence[Run], roles: Sequence[str]) -> int:
     out: set[str] = set()
     for run in runs:
-        if "excluded" in run.cases:
+        if {"excluded", "status"} <= set(run.cases):
             mine = run.cases[run.cases["role"].isin(list(roles))]
-            out.update(map(str, mine["case"][is_excluded(mine["excluded"])]))
+            out.update(map(str, mine["case"][is_excluded(mine["excluded"], mine["status"])]))
     return len(out)
 
 

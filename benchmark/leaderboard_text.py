@@ -29,7 +29,7 @@ def head_lines(board: Leaderboard) -> list[str]:
         + (", SYNTHETIC: computed, not measured in patients" * data.synthetic),
         f"Licence of the data: {data.licence or 'not stated'}."
         + (f" Citation: {data.citation.rstrip('.')}." if data.citation else ""),
-        f"{board.n_cases} cases of {board.n_patients} patients, "
+        f"{_count(board.n_cases, 'case')} of {_count(board.n_patients, 'patient')}, "
         f"role {' + '.join(board.roles)}{excluded}.",
         f"Ranked by {board.rank_by}. Undefined values, policy {board.policy}: "
         f"{board.policy.sentence}.",
@@ -37,7 +37,10 @@ def head_lines(board: Leaderboard) -> list[str]:
         "patients] cases with a value/cases. Seeds are averaged within each case first.",
     ]
     if len(board.fingerprints) > 1:
-        each = "; ".join(f"{p[:12]}: {', '.join(m)}" for p, m in board.fingerprints.items())
+        each = "; ".join(
+            f"{' '.join(p[:12] for p in seen)}: {', '.join(labels)}"
+            for seen, labels in board.fingerprints.items()
+        )
         lines.append(f"CAUTION: the methods saw different versions or parts of the data ({each}).")
     return lines
 
@@ -62,7 +65,8 @@ def markdown(board: Leaderboard) -> str:
         panel = [[markdown_cell(row.label), *_panel_cells(row)] for row in board.panel]
         out.append(markdown_table(["method", *_PANEL], panel))
     cards = ", ".join(f"{markdown_cell(n)} `{h}`" for n, h in board.metric_cards.items())
-    prints = ", ".join(f"`{p[:16]}`" for p in board.fingerprints if p)
+    digests = sorted({p for seen in board.fingerprints for p in seen if p})
+    prints = ", ".join(f"`{p[:16]}`" for p in digests)
     out.append(f"\nMetric definitions: {cards or 'not recorded'}.  \n")
     out.append(f"Data fingerprint: {prints or 'not recorded'}.\n")
     return "".join(out)
@@ -122,8 +126,11 @@ def _titles(board: Leaderboard) -> list[str]:
     titles = []
     for column, unit, better in zip(board.columns, board.units, board.better, strict=True):
         # The unit is said once: a metric may carry it in its name.
-        name = str(column).replace("_ml", "").replace("_", " ")
-        titles.append(" ".join(filter(None, [name, f"({unit})" * bool(unit), _ARROWS.get(better)])))
+        name = f"{column.region} {column.metric}".replace("_ml", "").replace("_", " ")
+        level = "" if column.level == "volume" else column.level
+        inside = ", ".join(filter(None, [column.dim, level, unit]))
+        parts = [name, f"({inside})" if inside else "", _ARROWS.get(better, "")]
+        titles.append(" ".join(filter(None, parts)))
     return titles
 
 
@@ -158,13 +165,17 @@ def _note(row: Row) -> str:
     return f"not ranked, {row.note}" if row.rank is None else row.note
 
 
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 def _noted(board: Leaderboard) -> list[Row]:
     return [row for row in board.rows if row.note]
 
 
 def _panel_sentence(board: Leaderboard) -> str:
     sizes = {(row.sensitivity.n, row.specificity.n) for row in board.panel}
-    of = " or ".join(f"{a} hearts with and {b} without scar" for a, b in sorted(sizes))
+    of = " or ".join(f"{_count(a, 'heart')} with and {b} without scar" for a, b in sorted(sizes))
     return (
         f"Per case, any voxel of scar: {of}. Proportions with Wilson intervals; seeds averaged "
         "within each case; no prediction counts as wrong. False scar is the mean volume predicted "

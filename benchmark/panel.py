@@ -1,4 +1,4 @@
-"""What a mean over hearts with scar cannot show: scar found at all, and scar where there is none."""
+"""What a mean over hearts with scar cannot show: scar found at all, scar where there is none."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ def _answers(runs: Sequence[Run], roles: Sequence[str]) -> pd.DataFrame:
         mine = _volumes(run, "prediction")
         mine = mine[(mine["status"] != "not_applicable").to_numpy()]
         cases = run.cases[run.cases["role"].isin(list(roles))]
-        if "excluded" in cases:
-            cases = cases[~is_excluded(cases["excluded"])]
+        if {"excluded", "status"} <= set(cases):
+            cases = cases[~is_excluded(cases["excluded"], cases["status"])]
         parts.append(cases[["case", "patient"]].merge(mine[["case", "value"]], on="case"))
     return pd.concat(parts) if parts else pd.DataFrame(columns=["case", "patient", "value"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,5 +109,8 @@ def wilcoxon_p(differences: NDArray[np.float64]) -> tuple[float | None, str]:
     # Sizes that differ by rounding only become equal, so that the ranks see the tie.
     rounded = np.round(differences / _TIE) * _TIE
     exact = not tied and len(differences) <= _EXACT
-    result = wilcoxon(rounded, zero_method="wilcox", method="exact" if exact else "approx")
+    with warnings.catch_warnings():
+        # Older versions of scipy say that few ties are too few; that is why the p is approximate.
+        warnings.filterwarnings("ignore", message="Sample size too small", category=UserWarning)
+        result = wilcoxon(rounded, zero_method="wilcox", method="exact" if exact else "approx")
     return float(result.pvalue), ""

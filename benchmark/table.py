@@ -152,10 +152,12 @@ def select(
         table: What :func:`tidy` made.
         quantities: Only these; all by default.
         dataset: Only this data set; all by default.
-        roles: Only cases of these roles. Excluded cases never count.
+        roles: Only cases of these roles. Excluded cases never count; those that a
+            method skipped are kept as what they are, ``not_applicable``.
     """
     keep = (table["reference"] == "reference") & (table["compared"] == "prediction")
-    keep &= table["role"].isin(list(roles)) & ~is_excluded(table["excluded"])
+    keep &= table["role"].isin(list(roles))
+    keep &= ~is_excluded(table["excluded"], table["case_status"])
     if dataset is not None:
         keep &= table["dataset"] == dataset
     if quantities:
@@ -168,9 +170,13 @@ def select(
     return table[keep.to_numpy()]
 
 
-def is_excluded(reasons: pd.Series[Any]) -> pd.Series[bool]:
-    """Where a case has a reason why it does not count."""
-    return reasons.notna() & ~reasons.astype("object").isin(["", False])
+def is_excluded(reasons: pd.Series[Any], statuses: pd.Series[Any]) -> pd.Series[bool]:
+    """Where a case has a reason why it counts for nobody.
+
+    A case that one method skipped has a reason too, but is only ``not_applicable`` to it.
+    """
+    given = reasons.notna() & ~reasons.astype("object").isin(["", False])
+    return given & (statuses.astype("object") != "not_applicable")
 
 
 def _positions(runs: Sequence[Run]) -> list[np.ndarray[Any, np.dtype[np.intp]]]:

@@ -1,6 +1,7 @@
 """Joint resampling of patients."""
 
 import hashlib
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -77,7 +78,9 @@ def test_the_interval_agrees_with_scipys():
     from scipy.stats import bootstrap
 
     values = np.random.default_rng(2).gamma(2, size=60)
-    theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=5000, rng=0)
+    random = np.random.default_rng(0)
+    how = {"rng" if "rng" in signature(bootstrap).parameters else "random_state": random}
+    theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=5000, **how)
     low, high = interval(resampled_means(values[:, None], np.arange(60), resamples=5000)[:, 0], 60)
     assert low == pytest.approx(theirs.confidence_interval.low, abs=0.03)
     assert high == pytest.approx(theirs.confidence_interval.high, abs=0.03)

@@ -100,12 +100,29 @@ def test_a_method_that_does_not_give_the_region_is_listed_without_a_rank(make_ru
     assert "| n/a |" in markdown(board)
 
 
-def test_folds_are_concatenated(make_run):
+def test_cases_that_a_method_skips_are_counted_beside_its_name(make_run):
+    skipped = {"status": "not_applicable", "excluded": "needs cine", "seconds": None}
+    rows = [make_run.score("b", None, "not_applicable", message="needs cine")]
     paths = [
-        make_run("x", [make_run.score(case, value)], record={"fold": fold, "folds": 2})
-        for fold, (case, value) in enumerate([("a", 0.2), ("b", 0.6)])
+        make_run("cine", [make_run.score("a", 0.5), *rows], cases={"b": skipped}),
+        make_run("lge", dice(make_run, [0.4, 0.4])),
     ]
+    board = board_of(paths)
+    assert board.n_excluded == 0
+    assert board.rows[0].label == "cine"
+    assert (board.rows[0].cells[0].n_defined, board.rows[0].cells[0].n_total) == (1, 1)
+    assert "cine: 1 case not applicable: needs cine" in markdown(board)
+
+
+def test_folds_are_concatenated(make_run):
+    """Each fold is tested on other data, and that is no reason for caution."""
+    paths = [
+        make_run("x", [make_run.score(case, value)], record={"fold": fold, "folds": 2},
+                 dataset_record={"fingerprint": case * 20})
+        for fold, (case, value) in enumerate([("a", 0.2), ("b", 0.6)])
+    ]  # fmt: skip
     (row,) = board_of(paths).rows
+    assert "CAUTION" not in markdown(board_of(paths))
     assert row.cells[0].mean == pytest.approx(0.4)
     assert (row.cells[0].n_defined, row.folds) == (2, 2)
 
