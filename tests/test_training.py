@@ -256,6 +256,7 @@ def test_training_leaves_the_callers_torch_as_it_was(tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
 
 
 def test_weights_hash_sees_values_shapes_and_names_but_not_layout() -> None:
