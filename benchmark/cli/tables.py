@@ -135,7 +135,7 @@ def accept_command(
         now = after.rows[0].cells[i].mean
         then = before.rows[0].cells[i].mean if before else None
         line(f"{column!s:<36} {_number(then)} -> {_number(now)}")
-    line(f"written: {write_entry(path.parent, entry)}")
+    line(f"written: {write_entry(leaderboards, entry)}")
 
 
 def _number(value: float | None) -> str:

@@ -1,0 +1,5 @@
+"""``python -m benchmark`` is ``bench``."""
+
+from .cli import main
+
+main()
