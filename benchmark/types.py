@@ -9,14 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataError
+from .checks import (
+    Attribute,
+    checked_affine,
+    checked_attributes,
+    checked_id,
+    checked_labels,
+    checked_numbers,
+    checked_spacing,
+)
+from .errors import DataError, near_misses
+from .regions import Label, Labels, Region
 
 __all__ = [
     "Attribute",
@@ -30,60 +39,13 @@ __all__ = [
     "Segmentation",
     "Study",
     "Volume",
+    "checked_id",
+    "checked_labels",
+    "checked_spacing",
 ]
 
-Attribute = str | int | float | bool | None
-Labels = NDArray[np.uint8]
 #: Who may see a case when: ``external`` is tested on, and comes from a site that never trained.
 Role = Literal["train", "validation", "test", "external"]
-
-
-class Label(IntEnum):
-    """The canonical label values; a data set maps its own codes to these."""
-
-    BACKGROUND = 0
-    CAVITY = 1
-    MYOCARDIUM = 2
-    SCAR = 3
-    MVO = 4
-
-
-class Region(StrEnum):
-    """What is measured: a union of labels.
-
-    ``core_scar`` has the labels of ``scar`` and is narrowed by full width at half maximum, so it
-    needs the image as well (:mod:`benchmark.clinical`).
-    """
-
-    CAVITY = "cavity"
-    MYOCARDIUM = "myocardium"
-    LV = "lv"
-    SCAR = "scar"
-    MVO = "mvo"
-    CORE_SCAR = "core_scar"
-
-    @property
-    def labels(self) -> tuple[Label, ...]:
-        """The canonical labels whose union is this region."""
-        return _REGION_LABELS[self]
-
-    def mask(self, labels: Labels) -> NDArray[np.bool_]:
-        """Where ``labels`` (any shape) belong to this region."""
-        lookup = np.zeros(256, dtype=bool)
-        lookup[list(self.labels)] = True
-        return np.asarray(lookup[labels], dtype=bool)
-
-
-_REGION_LABELS: Mapping[Region, tuple[Label, ...]] = MappingProxyType(
-    {
-        Region.CAVITY: (Label.CAVITY,),
-        Region.MYOCARDIUM: (Label.MYOCARDIUM, Label.SCAR, Label.MVO),
-        Region.LV: (Label.CAVITY, Label.MYOCARDIUM, Label.SCAR, Label.MVO),
-        Region.SCAR: (Label.SCAR, Label.MVO),
-        Region.MVO: (Label.MVO,),
-        Region.CORE_SCAR: (Label.SCAR, Label.MVO),
-    }
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,24 +91,19 @@ class Volume:
         view.flags.writeable = False
         object.__setattr__(self, "voxels", view)
         object.__setattr__(self, "spacing", checked_spacing(self.spacing))
-        self._check_lengths()
         if self.affine is not None:
-            affine = np.array(self.affine, dtype=np.float64)
-            if affine.shape != (4, 4) or not np.isfinite(affine).all():
-                raise DataError(f"An affine is a finite 4x4 matrix; this is {affine.tolist()}.")
-            affine.flags.writeable = False
-            object.__setattr__(self, "affine", affine)
+            object.__setattr__(self, "affine", checked_affine(self.affine))
+        for name, length in (("times_ms", self.n_frames), ("slice_positions", self.shape[0])):
+            if getattr(self, name) is not None:
+                numbers = checked_numbers(name, getattr(self, name), length)
+                object.__setattr__(self, name, numbers)
+        if self.trigger_delay_ms is not None and not math.isfinite(self.trigger_delay_ms):
+            raise DataError(f"trigger_delay_ms is {self.trigger_delay_ms}, no finite number.")
 
-    def _check_lengths(self) -> None:
-        lengths = {"times_ms": self.n_frames, "slice_positions": self.shape[0]}
-        for name, length in lengths.items():
-            values = getattr(self, name)
-            if values is None:
-                continue
-            values = tuple(float(v) for v in values)
-            if len(values) != length or not all(map(math.isfinite, values)):
-                raise DataError(f"{name} needs {length} finite numbers; it is {values}.")
-            object.__setattr__(self, name, values)
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Through the constructor, so that the arrays are read-only again: NumPy pickles no flags.
+        return type(self), (self.voxels, self.spacing, self.affine, self.times_ms,
+                            self.slice_positions, self.trigger_delay_ms)  # fmt: skip
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -183,7 +140,10 @@ class Contour:
     points: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        points = np.array(self.points, dtype=np.float64)
+        try:
+            points = np.array(self.points, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"A contour's points are numbers, not {self.points!r}.") from None
         if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
             raise DataError(f"A contour has (n >= 3, 2) points; this has shape {points.shape}.")
         if not np.isfinite(points).all():
@@ -191,7 +151,11 @@ class Contour:
         if self.kind not in ("endo", "epi"):
             raise DataError(f"A contour is 'endo' or 'epi', not {self.kind!r}.")
         points.flags.writeable = False
+        object.__setattr__(self, "slice", int(self.slice))
         object.__setattr__(self, "points", points)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.slice, self.kind, self.points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,13 +182,18 @@ class Segmentation:
         if self.labels is not None:
             object.__setattr__(self, "labels", checked_labels(self.labels))
         object.__setattr__(self, "contours", tuple(self.contours))
+        strange = [c for c in self.contours if not isinstance(c, Contour)]
+        if strange:
+            raise DataError(f"Contours are of type Contour, not {type(strange[0]).__name__}.")
         if self.probabilities is not None:
             object.__setattr__(self, "probabilities", self._checked_probabilities())
 
     def _checked_probabilities(self) -> Mapping[Region, NDArray[np.float32]]:
         checked: dict[Region, NDArray[np.float32]] = {}
         for name, values in (self.probabilities or {}).items():
-            array = np.asarray(values, dtype=np.float32)
+            if name not in set(Region):
+                raise DataError(f"{name!r} is no region.", near_misses(str(name), Region))
+            array = np.asarray(values, dtype=np.float32).view()
             if self.labels is not None and array.shape != self.labels.shape:
                 raise DataError(
                     f"Probabilities of {name} have shape {array.shape}, "
@@ -232,6 +201,7 @@ class Segmentation:
                 )
             if not (np.isfinite(array).all() and (array >= 0).all() and (array <= 1).all()):
                 raise DataError(f"Probabilities of {name} leave [0, 1].")
+            array.flags.writeable = False
             checked[Region(name)] = array
         return MappingProxyType(checked)
 
@@ -261,8 +231,18 @@ class Study:
         checked_id(self.id)
         if not self.images:
             raise DataError(f"Study {self.id!r} has no image.")
+        for modality, image in self.images.items():
+            if not isinstance(image, Volume):
+                raise DataError(
+                    f"Image {modality!r} of study {self.id!r} is {type(image).__name__}, no Volume."
+                )
+        if self.apex not in ("first", "last", None):
+            raise DataError(
+                f"Study {self.id!r}: apex is 'first', 'last' or None, not {self.apex!r}."
+            )
+        attributes = checked_attributes(self.id, self.attributes)
         object.__setattr__(self, "images", MappingProxyType(dict(self.images)))
-        object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
+        object.__setattr__(self, "attributes", MappingProxyType(attributes))
 
     @property
     def target(self) -> Volume:
@@ -320,61 +300,19 @@ class CaseInfo:
     role: Role
     patient: str = ""
     stratum: str = ""
-    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    attributes: Mapping[str, Attribute] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         checked_id(self.id)
         if not self.patient:
             object.__setattr__(self, "patient", self.id)
+        if self.role not in get_args(Role):
+            raise DataError(
+                f"Case {self.id!r} has no such role: {self.role!r}.",
+                near_misses(str(self.role), get_args(Role)),
+            )
+        attributes = checked_attributes(self.id, self.attributes)
+        object.__setattr__(self, "attributes", MappingProxyType(attributes))
 
-
-def checked_id(name: str) -> str:
-    """``name`` if it can be a file name that stays in its folder.
-
-    Raises:
-        DataError: It is empty, too long, starts with a dot, or holds a separator or control
-            character.
-    """
-    bad = not name or len(name) > 200 or name.startswith(".") or name != name.strip()
-    if bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
-        raise DataError(
-            f"{name!r} cannot be a case id.",
-            "Use letters, digits, '-', '_' and '.'; no path separators, no leading dot.",
-        )
-    return name
-
-
-def checked_spacing(spacing: Any) -> tuple[float, float, float]:
-    """``spacing`` as three positive finite floats, (z, y, x) in mm.
-
-    Raises:
-        DataError: It is not that.
-    """
-    values = tuple(float(s) for s in spacing)
-    if len(values) != 3 or not all(math.isfinite(s) and s > 0 for s in values):
-        raise DataError(f"Spacing is (z, y, x) in mm, all > 0; this is {values}.")
-    return values[0], values[1], values[2]
-
-
-def checked_labels(labels: Any) -> Labels:
-    """``labels`` as a read-only uint8 array of canonical values.
-
-    Raises:
-        DataError: Floats, a wrong number of axes, or values that are no canonical label.
-    """
-    array = np.asarray(labels)
-    if array.dtype.kind not in "biu":
-        raise DataError(
-            f"Labels are integers; these are {array.dtype}.", "Convert them with .astype('uint8')."
-        )
-    if array.ndim != 3:
-        raise DataError(f"Labels have axes (slice, row, column); these have shape {array.shape}.")
-    if array.size and (array.min() < 0 or array.max() > max(Label)):
-        unknown = sorted(set(np.unique(array).tolist()) - {int(v) for v in Label})
-        raise DataError(
-            f"Label values {unknown} are not canonical.",
-            "Use 0 background, 1 cavity, 2 myocardium, 3 scar, 4 no-reflow.",
-        )
-    result = np.ascontiguousarray(array, dtype=np.uint8).view()
-    result.flags.writeable = False
-    return result
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.id, self.role, self.patient, self.stratum, dict(self.attributes))
