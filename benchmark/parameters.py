@@ -34,16 +34,18 @@ def parse_spec(text: str) -> Spec:
         UsageError: The brackets do not close at the end, or an item is no ``key=value``.
     """
     text = text.strip()
-    name, bracket, rest = text.partition("[")
-    if not name:
+    # a file's path may hold brackets of its own
+    path, suffix, behind = text.partition(".py[")
+    name, bracket, rest = (f"{path}.py", "[", behind) if suffix else text.partition("[")
+    if not name.strip():
         raise UsageError(f"{text!r} names no plugin.", "Write NAME or 'NAME[key=value,...]'.")
-    if not bracket:
+    if not bracket or text.endswith(".py"):
         return Spec(text)
     if not rest.endswith("]"):
         raise UsageError(
             f"{text!r} does not end with ']'.", "Write 'NAME[key=value,...]', quoted in a shell."
         )
-    return Spec(name.strip(), parse_settings(_split(rest[:-1])))
+    return Spec(name.strip(), parse_settings(_split(text, rest[:-1])))
 
 
 def parse_settings(items: Iterable[str]) -> dict[str, Any]:
@@ -74,15 +76,24 @@ def _value(key: str, text: str) -> Any:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
-            raise UsageError(f"Parameter {key}={text}: not valid JSON ({error}).") from None
+            raise UsageError(
+                f"Parameter {key}={text}: not valid JSON ({error}).",
+                "A value that starts with '[', '{' or '\"' is read as JSON.",
+            ) from None
     return text
 
 
-def _split(text: str) -> list[str]:
+def _split(spec: str, text: str) -> list[str]:
     """Split at commas that stand outside brackets and quotes."""
-    items, start, expected, quoted = [], 0, [], False
+    items: list[str] = []
+    expected: list[str] = []
+    start, quoted, escaped = 0, False, False
     for i, c in enumerate(text):
-        if c == '"':
+        if escaped:
+            escaped = False
+        elif c == "\\" and quoted:
+            escaped = True
+        elif c == '"':
             quoted = not quoted
         elif quoted:
             continue
@@ -93,6 +104,10 @@ def _split(text: str) -> list[str]:
         elif c == "," and not expected:
             items.append(text[start:i])
             start = i + 1
+    if quoted or expected:
+        # the rest would silently become part of one value
+        missing = '"' if quoted else expected[-1]
+        raise UsageError(f"{spec!r} lacks a closing {missing!r}.", "Or use --set key=value.")
     items.append(text[start:])
     return [item for item in items if item.strip()]
 
@@ -113,10 +128,16 @@ def validated(plugin: type[P], name: str, values: Mapping[str, Any]) -> P:
     try:
         return plugin(**values)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'parameters'}={e.get('input')!r}: {e['msg']}"
-            for e in error.errors()
-        )
+        faults = "; ".join(_fault(e["loc"], e["type"], e.get("input"), e["msg"])
+                           for e in error.errors())  # fmt: skip
         raise UsageError(
             f"Parameters of {name!r} do not fit: {faults}.", f"See 'bench list {name}'."
         ) from None
+
+
+def _fault(place: tuple[int | str, ...], kind: str, value: Any, expected: str) -> str:
+    where = ".".join(map(str, place))
+    # what was given is then the whole set of parameters: no value of this field
+    if kind == "missing" or not where:
+        return f"{where or 'together'}: {expected}"
+    return f"{where}={value!r}: {expected}"

@@ -23,7 +23,12 @@ class Plugin(BaseModel, ABC):
     """A frozen set of typed parameters; the class's fields are what ``--set`` can change."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        protected_namespaces=(),
+        # records are JSON, which has neither
+        allow_inf_nan=False,
     )
 
 
