@@ -46,9 +46,9 @@ def read_source(path: Path, class_name: str | None = None) -> Source:
     """Read a plugin file.
 
     Raises:
-        SyntaxError, OSError, UnicodeDecodeError: It is no readable Python.
+        SyntaxError, ValueError, OSError: It, or a sibling it derives from, is no readable Python.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    tree = _tree(path)
     doc = ast.get_docstring(tree) or ""
     lineages = {
         node.name: list(_lineage(node, tree, path, set()))
@@ -57,13 +57,19 @@ def read_source(path: Path, class_name: str | None = None) -> Source:
     }
     plugins = {n: line for n, line in lineages.items() if _is_plugin(line)}
     chosen = plugins.get(class_name or next(iter(plugins), ""), [])
+    needs = _names(chosen, "needs")
     return Source(
         summary=doc.strip().splitlines()[0] if doc.strip() else "",
         classes=tuple(plugins),
         parameters=_parameters(chosen),
-        needs=_names(chosen, "needs") or DEFAULT_NEEDS,
-        produces=_names(chosen, "produces") or _names(chosen, "annotates"),
+        needs=DEFAULT_NEEDS if needs is None else needs,
+        produces=_names(chosen, "produces") or _names(chosen, "annotates") or (),
     )
+
+
+def _tree(path: Path) -> ast.Module:
+    # as bytes: Python itself then finds the encoding, or a byte order mark
+    return ast.parse(path.read_bytes(), filename=str(path))
 
 
 def _lineage(
@@ -89,8 +95,7 @@ def _find(name: str, tree: ast.Module, path: Path) -> tuple[ast.ClassDef, ast.Mo
             original = {a.asname or a.name: a.name for a in node.names}.get(name)
             sibling = path.parent / f"{node.module.replace('.', '/')}.py"
             if original and sibling.is_file():
-                other = ast.parse(sibling.read_text(encoding="utf-8"))
-                return _find(original, other, sibling)
+                return _find(original, _tree(sibling), sibling)
     return None
 
 
@@ -122,14 +127,19 @@ def _default(value: ast.expr | None) -> tuple[str, str]:
         return ast.unparse(value), ""
     words = {k.arg: k.value for k in value.keywords}
     default = value.args[0] if value.args else words.get("default")
+    made = words.get("default_factory")
     text = words.get("description")
+    if default is None or ast.unparse(default) == "...":
+        shown = f"{ast.unparse(made)}()" if made else "required"
+    else:
+        shown = ast.unparse(default)
     return (
-        ast.unparse(default) if default is not None else "required",
+        shown,
         text.value if isinstance(text, ast.Constant) and isinstance(text.value, str) else "",
     )
 
 
-def _names(lineage: list[ast.ClassDef], variable: str) -> tuple[str, ...]:
+def _names(lineage: list[ast.ClassDef], variable: str) -> tuple[str, ...] | None:
     for node in lineage:
         for line in node.body:
             if not isinstance(line, ast.AnnAssign | ast.Assign):
@@ -138,7 +148,7 @@ def _names(lineage: list[ast.ClassDef], variable: str) -> tuple[str, ...]:
             value = line.value
             if isinstance(target, ast.Name) and target.id == variable and value is not None:
                 return tuple(_words(value))
-    return ()
+    return None
 
 
 def _words(value: ast.expr) -> Iterator[str]:

@@ -7,6 +7,7 @@ be given as the path of its file. Listing imports nothing; loading imports only 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -15,11 +16,13 @@ import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+from .closure import files_of, hash_files
 from .discovery import Source, read_source
 from .errors import BenchError, PluginError, UsageError, near_misses
 
@@ -58,10 +61,14 @@ def listed(kind: Kind) -> dict[str, PluginInfo]:
     for info in sorted(_all(kind), key=lambda i: (i.name, i.distribution)):
         if info.name in found:
             first = found[info.name]
-            clash = f"two plugins have this name: {first.module} and {info.module}"
+            clash = f"two plugins have this name, {_origin(first)} and {_origin(info)}"
             info = PluginInfo(kind, info.name, info.module, info.path, error=clash)
         found[info.name] = info
     return found
+
+
+def _origin(info: PluginInfo) -> str:
+    return f"{info.module} ({info.distribution})" if info.distribution else info.module
 
 
 def _all(kind: Kind) -> Iterator[PluginInfo]:
@@ -77,20 +84,33 @@ def _all(kind: Kind) -> Iterator[PluginInfo]:
 def _at(kind: Kind, point: EntryPoint) -> Iterator[PluginInfo]:
     distribution = point.dist.name if point.dist else ""
     version = point.dist.version if point.dist else ""
-    spec = importlib.util.find_spec(point.module)
-    if spec is None or spec.origin is None:
+    spec = _found(point.module)
+    if spec is None:
         raise ModuleNotFoundError(f"no module {point.module!r}")
-    if spec.submodule_search_locations is None or point.attr:
+    if spec.origin and (spec.submodule_search_locations is None or point.attr):
         yield _info(kind, point.name, point.module, Path(spec.origin), point.attr or None,
                     distribution, version)  # fmt: skip
         return
-    for item in pkgutil.iter_modules(list(spec.submodule_search_locations)):
+    for item in pkgutil.iter_modules(list(spec.submodule_search_locations or [])):
         if item.name.startswith("_"):
             continue
         folder = Path(item.module_finder.path)  # type: ignore[union-attr]  # a FileFinder has it
         path = folder / (f"{item.name}/__init__.py" if item.ispkg else f"{item.name}.py")
         yield _info(kind, item.name, f"{point.module}.{item.name}", path, None, distribution,
                     version)  # fmt: skip
+
+
+def _found(module: str) -> ModuleSpec | None:
+    """Where a module is. ``importlib.util.find_spec`` would import the packages it lies in."""
+    name, places, spec = "", None, None
+    for part in module.split("."):
+        name = f"{name}.{part}" if name else part
+        finders = (f.find_spec for f in sys.meta_path if hasattr(f, "find_spec"))
+        spec = next(filter(None, (find(name, places) for find in finders)), None)
+        if spec is None:
+            return None
+        places = list(spec.submodule_search_locations or [])
+    return spec
 
 
 def _info(
@@ -140,35 +160,42 @@ def plugin_class(info: PluginInfo) -> type[Plugin]:
 
     base: type[Plugin] = Method if info.kind == "methods" else Dataset
     module = _imported(info)
-    if info.class_name is not None:
-        candidates = [getattr(module, info.class_name, None)]
-    else:
-        candidates = [
-            value
-            for name, value in vars(module).items()
-            if inspect.isclass(value)
-            and value.__module__ == module.__name__
-            and issubclass(value, base)
-            and not name.startswith("_")
-        ]
-    if len(candidates) != 1 or not (
-        inspect.isclass(candidates[0]) and issubclass(candidates[0], base)
-    ):
+    names = [info.class_name] if info.class_name else [n for n in vars(module) if n[0] != "_"]
+    found = {
+        value: None
+        for value in (getattr(module, name, None) for name in names)
+        if inspect.isclass(value)
+        and issubclass(value, base)
+        and (info.class_name or value.__module__ == module.__name__)
+    }
+    if len(found) != 1:
+        listed = ", ".join(value.__name__ for value in found) or "none"
+        what = f"no {base.__name__} called {info.class_name}" if info.class_name else (
+            f"{len(found)} public {base.__name__} classes ({listed}), not one"
+        )  # fmt: skip
         raise PluginError(
-            f"{info.module} has {len(candidates)} public {base.__name__} classes, not one.",
+            f"{info.module} has {what}.",
             f"Keep one subclass of benchmark.{base.__name__} per file.",
         )
-    return candidates[0]
+    cls: type[Plugin] = next(iter(found))
+    if inspect.isabstract(cls):
+        raise PluginError(
+            f"{cls.__name__} in {info.module} does not implement "
+            f"{', '.join(sorted(cls.__abstractmethods__))}."
+        )
+    return cls
 
 
 def _imported(info: PluginInfo) -> ModuleType:
     try:
-        if info.module.endswith(".py") and info.path is not None:
-            return _from_path(info.path)
-        return importlib.import_module(info.module)
+        # stdout is for our results
+        with contextlib.redirect_stdout(sys.stderr):
+            if info.module.endswith(".py") and info.path is not None:
+                return _from_path(info.path)
+            return importlib.import_module(info.module)
     except BenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"The {info.kind[:-1]} {info.name!r} ({info.module}) cannot be imported: "
             f"{type(error).__name__}: {error}."
@@ -176,13 +203,22 @@ def _imported(info: PluginInfo) -> ModuleType:
 
 
 def _from_path(path: Path) -> ModuleType:
-    """Import a file under a name of its own that is the same in every process."""
-    name = f"_scarbench_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    """Import a file as a module of a package of its own, so that it can import its siblings.
+
+    The package is named after the folder and what the file runs through: the same in every
+    process, and another one, imported afresh, when any of it was edited.
+    """
+    identity = f"{path.parent}\0{hash_files(files_of(path, path.stem))}"
+    parent = f"_scarbench_{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+    name = f"{parent}.{path.stem.replace('.', '_')}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
+    package = ModuleType(parent)
+    package.__path__ = [str(path.parent)]
+    sys.modules.setdefault(parent, package)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
