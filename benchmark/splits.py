@@ -6,6 +6,7 @@ Whatever the source, patients are never parted, and a case has one role.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ class Split:
     """Roles by case id, in the order of the data set's index; ``None`` is left out.
 
     Attributes:
-        source: ``dataset``, ``file:NAME`` or ``fold k of K``.
+        source: ``dataset``, ``file:NAME#HASH`` (of the roles it gives) or ``fold k of K``.
         roles: Case id -> role.
     """
 
@@ -65,17 +66,23 @@ def read_split(path: Path, index: Sequence[CaseInfo]) -> Split:
         if not isinstance(ids, list):
             raise DataError(f"{path}: {role!r} must be a list of case ids, not {ids!r}.")
         for case_id in ids:
-            if case_id not in known:
+            if not isinstance(case_id, str) or case_id not in known:
                 raise DataError(
                     f"{path}: the data set has no case {case_id!r}.",
                     near_misses(str(case_id), known),
                 )
             if case_id in given:
-                raise DataError(f"{path}: case {case_id!r} has two roles, "
-                                f"{given[case_id]} and {role}.")  # fmt: skip
+                twice = given[case_id] == role
+                what = (
+                    f"twice the role {role}" if twice else f"two roles, {given[case_id]} and {role}"
+                )
+                raise DataError(f"{path}: case {case_id!r} has {what}.")
             given[case_id] = role
     roles = {i.id: given[i.id] for i in index if i.id in given}
-    return _checked(Split(f"file:{path.name}", roles), index)
+    # two files of one name are two splits
+    text = json.dumps([[case_id, roles[case_id]] for case_id in sorted(roles)])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return _checked(Split(f"file:{path.name}#{digest}", roles), index)
 
 
 def fold_split(index: Sequence[CaseInfo], fold: int, folds: int) -> Split:
@@ -88,18 +95,16 @@ def fold_split(index: Sequence[CaseInfo], fold: int, folds: int) -> Split:
     Raises:
         UsageError: Fewer patients than folds, or no such fold.
     """
-    strata: dict[str, list[str]] = {}
+    stratum_of: dict[str, str] = {}  # of a patient whose cases differ, that of the first
     for info in index:
         if info.role != "external":
-            patients = strata.setdefault(info.stratum, [])
-            if info.patient not in patients:
-                patients.append(info.patient)
-    count = sum(map(len, strata.values()))
+            stratum_of.setdefault(info.patient, info.stratum)
+    count = len(stratum_of)
     if not 2 <= folds <= count:
         raise UsageError(f"{folds} folds do not fit {count} patients.", f"Use 2 to {count}.")
     if not 0 <= fold < folds:
         raise UsageError(f"There is no fold {fold} of {folds}.", f"Use 0 to {folds - 1}.")
-    dealt = [p for s in sorted(strata) for p in sorted(strata[s], key=_shuffled)]
+    dealt = sorted(stratum_of, key=lambda p: (stratum_of[p], _shuffled(p)))
     rest = [p for i, p in enumerate(dealt) if i % folds != fold]
     role_of: dict[str, Role] = dict.fromkeys(dealt, "test")
     role_of |= {p: "validation" if i % 5 == 2 else "train" for i, p in enumerate(rest)}
