@@ -21,7 +21,7 @@ from .fingerprint import of_segmentation, of_study
 from .parameters import parse_spec
 from .plan import resolve
 from .plugins import Method, TrainContext
-from .stages import checked_prediction
+from .predicted import checked_prediction
 from .types import Attribute, Case, Label, Segmentation, Study, Volume
 
 __all__ = ["Finding", "check_method", "made_case"]
@@ -97,73 +97,120 @@ def check_method(spec_text: str) -> list[Finding]:
     return findings
 
 
+def _studies(needs: frozenset[str]) -> list[Study]:
+    """Three studies, made anew for each check: a method that spoils one fails one check."""
+    return [
+        made_case("a", modalities=needs).study,
+        made_case("b", (4, 60, 72), (8.0, 1.4, 1.4), needs, "float32").study,
+        made_case("one-slice", (1, 41, 97), (13.0, 1.9, 1.9), needs, "float64").study,
+    ]
+
+
 def _behaviour(method: Method, spec: str, profile: str, folder: Path) -> list[Finding]:
-    needs = frozenset(method.needs)
+    # a method that needs no image at all still gets one
+    needs = frozenset(method.needs) or frozenset({"lge"})
+    findings: list[Finding] = []
+
+    def keeps(check: str, action: Callable[[], None]) -> bool:
+        findings.append(_try(check, action))
+        return findings[-1].ok
+
+    first, second = folder / "first", folder / "second"
+    bound = method.at(first)
+    answers: list[str] = []
+
+    def predicts() -> None:
+        answers.extend(_hash(bound, study) for study in _studies(needs))
+
+    if not keeps("trains", partial(_train, method, needs, first)) or not keeps(
+        "predicts on the study's grid, whatever its shape and dtype", predicts
+    ):
+        return findings
+    keeps("leaves its input untouched", partial(_untouched, bound, needs))
+    keeps("prints nothing to stdout", partial(_silent, bound, needs))
+    keeps("says why it skips a study without its modalities", partial(_skips, method))
+    same = keeps("predicts the same twice", partial(_same, bound, needs, answers))
+    # of a method that is not the same twice, the following could say nothing
+    expected = answers if same else []
+    keeps(
+        "predicts in a spawned process, and the same",
+        partial(_spawns, spec, profile, first, needs, expected),
+    )
+    if method.trains and same:
+        keeps(
+            "trains the same twice with one seed",
+            partial(_retrains, method, needs, second, expected),
+        )
+    return findings
+
+
+def _train(method: Method, needs: frozenset[str], folder: Path) -> None:
+    scratch = folder.with_name(folder.name + "-scratch")
+    folder.mkdir()
+    scratch.mkdir()
     cases = [
         made_case("a", modalities=needs),
         made_case("b", (4, 60, 72), (8.0, 1.4, 1.4), needs, "float32"),
     ]
-    odd = made_case("one-slice", (1, 41, 97), (13.0, 1.9, 1.9), needs, "float64")
-    findings = []
-    for run in ("first", "second"):
-        failed = _try(f"trains ({run} time)", partial(_train, method, cases, folder / run))
-        if not failed.ok or run == "first":
-            findings.append(failed)
-        if not failed.ok:
-            return findings
-    bound = method.at(folder / "first")
-    studies = [c.study for c in (*cases, odd)]
-    before = [of_study(s) for s in studies]
-    answers: list[str] = []
-
-    def predicts() -> None:
-        answers.extend(_hash(bound, study) for study in studies)
-
-    findings.append(_try("predicts on the study's grid, whatever its shape and dtype", predicts))
-    if not findings[-1].ok:
-        return findings
-    findings.append(Finding("leaves its input untouched", before == [of_study(s) for s in studies]))
-    findings.append(
-        Finding("predicts the same twice", [_hash(bound, s) for s in studies] == answers)
-    )
-    retrained = [_hash(method.at(folder / "second"), s) for s in studies]
-    findings.append(Finding("trains the same twice with one seed", retrained == answers))
-    findings.append(_prints_nothing(bound, studies[0]))
-    findings.append(_spawns(spec, profile, folder / "first", studies[0], answers[0]))
-    lacking = Study("lacking", {"other": studies[0].target})
-    reason = method.skip(lacking)
-    findings.append(
-        Finding("says why it skips a study without its modalities", bool(reason), reason or "")
-    )
-    return findings
-
-
-def _train(method: Method, cases: list[Case], folder: Path) -> None:
-    scratch = folder.with_name(folder.name + "-scratch")
-    folder.mkdir()
-    scratch.mkdir()
     method.train(cases, TrainContext(folder, scratch, validation=cases[:1], seed=7))
 
 
 def _hash(method: Method, study: Study) -> str:
-    with contextlib.redirect_stdout(io.StringIO()):
-        return of_segmentation(checked_prediction(method.predict(study), study))
+    return of_segmentation(checked_prediction(method.predict(study), study))
 
 
 def _try(check: str, action: Callable[[], None]) -> Finding:
+    """``action`` raises what is wrong."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             action()
-    except Exception as error:
+    except _BrokenError as broken:
+        return Finding(check, False, str(broken))
+    except (Exception, SystemExit) as error:
         return Finding(check, False, f"{type(error).__name__}: {error}")
     return Finding(check, True)
 
 
-def _prints_nothing(method: Method, study: Study) -> Finding:
+class _BrokenError(Exception):
+    """A clause that is not kept."""
+
+
+def _untouched(method: Method, needs: frozenset[str]) -> None:
+    for study in _studies(needs):
+        before = of_study(study)
+        method.predict(study)
+        if of_study(study) != before:
+            raise _BrokenError("predict changed the voxels or attributes it was given")
+
+
+def _silent(method: Method, needs: frozenset[str]) -> None:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        method.predict(study)
-    return Finding("prints nothing to stdout", not printed.getvalue(), printed.getvalue()[:80])
+        method.predict(_studies(needs)[0])
+    if printed.getvalue():
+        raise _BrokenError(f"printed {printed.getvalue()[:80]!r}; use the logging module")
+
+
+def _skips(method: Method) -> None:
+    image = made_case().study.target
+    # of no name that a method may need
+    reason = method.skip(Study("lacking", {"none of the modalities": image}))
+    if method.needs and not (isinstance(reason, str) and reason):
+        raise _BrokenError(f"skip() gave {reason!r} for a study without {sorted(method.needs)}")
+
+
+def _same(method: Method, needs: frozenset[str], expected: list[str]) -> None:
+    for study, before in zip(_studies(needs), expected, strict=True):
+        if _hash(method, study) != before:
+            raise _BrokenError(f"two predictions of study {study.id!r} differ")
+
+
+def _retrains(method: Method, needs: frozenset[str], folder: Path, expected: list[str]) -> None:
+    _train(method, needs, folder)
+    try:
+        _same(method.at(folder), needs, expected)
+    except _BrokenError:
+        raise _BrokenError("two trainings with one seed predict differently") from None
 
 
 def _imports_cheaply(spec_text: str) -> Finding:
@@ -186,18 +233,18 @@ def _imports_cheaply(spec_text: str) -> Finding:
     return Finding("imports cheaply", not heavy, detail)
 
 
-def _spawns(spec: str, profile: str, model: Path, study: Study, expected: str) -> Finding:
-    check = "gives the same in a spawned process"
+def _spawns(
+    spec: str, profile: str, model: Path, needs: frozenset[str], expected: list[str]
+) -> None:
     context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            answer = pool.submit(_predict_elsewhere, spec, profile, model, study).result()
-    except Exception as error:
-        return Finding(check, False, f"{type(error).__name__}: {error}")
-    return Finding(check, answer == expected)
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        answers = pool.submit(_predict_elsewhere, spec, profile, model, needs).result()
+    if expected and answers != expected:
+        raise _BrokenError("another process predicts differently from the same model folder")
 
 
-def _predict_elsewhere(spec: str, profile: str, model: Path, study: Study) -> str:
+def _predict_elsewhere(spec: str, profile: str, model: Path, needs: frozenset[str]) -> list[str]:
     method = resolve("methods", spec, {}, profile).plugin
     assert isinstance(method, Method)
-    return _hash(method.at(model), study)
+    with contextlib.redirect_stdout(io.StringIO()):
+        return [_hash(method.at(model), study) for study in _studies(needs)]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DataError
+from .errors import BenchError, DataError
 from .plugins import Dataset
 from .store import write_json
 from .types import Case, Segmentation, Study, Volume
@@ -55,23 +55,33 @@ def fingerprints(
     found: dict[str, Fingerprint] = {}
     changed = False
     for case_id in ids:
-        stamp = _stamp(dataset.files(case_id))
-        entry = known.get(case_id)
-        if not (stamp and entry and entry["stamp"] == stamp):
-            try:
-                fingerprint = of_case(dataset.load(case_id))
-            except DataError as error:
-                found[case_id] = Fingerprint("", "", error=str(error))
-                advance(case_id)
-                continue
-            entry = {"stamp": stamp, **asdict(fingerprint)}
-            known[case_id] = entry
-            changed = True
-        found[case_id] = Fingerprint(entry["study"], entry["reference"])
+        try:
+            stamp = _stamp(dataset.files(case_id))
+            entry = known.get(case_id)
+            if stamp and entry and entry["stamp"] == stamp:
+                found[case_id] = Fingerprint(entry["study"], entry["reference"])
+            else:
+                found[case_id] = of_case(_loaded(dataset, case_id))
+                known[case_id] = {"stamp": stamp, **asdict(found[case_id])}
+                changed = True
+        except Exception as error:
+            # a stranger's data set may raise anything, and one bad case must not stop the others
+            name = "" if isinstance(error, BenchError) else f"{case_id}: {type(error).__name__}: "
+            found[case_id] = Fingerprint("", "", error=f"{name}{error}")
         advance(case_id)
     if changed:
         write_json(cache, {"identity": identity, "cases": known})
     return found
+
+
+def _loaded(dataset: Dataset, case_id: str) -> Case:
+    case = dataset.load(case_id)
+    if case.study.id != case_id:
+        raise DataError(f"The data set gave case {case.study.id!r} when asked for {case_id!r}.")
+    if case.reference.labels is None:
+        raise DataError(f"The reference of {case_id!r} has contours only.",
+                        "Let the data set turn them into labels too.")  # fmt: skip
+    return case
 
 
 def _remembered(cache: Path, identity: str) -> dict[str, Any]:
@@ -82,7 +92,12 @@ def _remembered(cache: Path, identity: str) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("identity") != identity:
         return {}
     cases = content.get("cases")
-    return cases if isinstance(cases, dict) else {}
+    whole = {"stamp", "study", "reference"}
+    return {
+        case_id: entry
+        for case_id, entry in (cases.items() if isinstance(cases, dict) else ())
+        if isinstance(entry, dict) and whole <= set(entry)
+    }
 
 
 def _stamp(files: Iterable[Path]) -> list[list[Any]]:

@@ -32,6 +32,7 @@ __all__ = [
     "read_image",
     "read_labels",
     "write_labels",
+    "write_probabilities",
 ]
 
 #: What the name of a file that is read may end in.
@@ -155,14 +156,32 @@ def write_labels(path: Path, labels: NDArray[Any], like: Volume) -> None:
     Raises:
         DataError: Labels that are not canonical or have another shape; ``path`` cannot be written.
     """
-    from nibabel import nifti1
-
     checked = checked_labels(labels)
     if checked.shape != like.shape:
         raise DataError(
             f"{path}: the labels have shape {checked.shape}, their image has {like.shape} "
             "(slice, row, column)."
         )
+    _write(path, checked, like)
+
+
+def write_probabilities(path: Path, values: NDArray[Any], like: Volume) -> None:
+    """Write probabilities as uint8, in steps of 1/255 that the header's slope states.
+
+    Args:
+        path: Ends in ``.nii.gz`` or ``.nii``.
+        values: ``(slice, row, column)`` in [0, 1].
+        like: The image they belong to.
+
+    Raises:
+        DataError: ``path`` cannot be written.
+    """
+    _write(path, np.rint(values * 255).astype(np.uint8), like, slope=1 / 255)
+
+
+def _write(path: Path, voxels: NDArray[np.uint8], like: Volume, slope: float | None = None) -> None:
+    from nibabel import nifti1
+
     grid = Grid.of(like)
     header: Header = nifti1.Nifti1Header()  # type: ignore[no-untyped-call]
     header.set_data_dtype(np.uint8)
@@ -173,7 +192,8 @@ def write_labels(path: Path, labels: NDArray[Any], like: Volume) -> None:
         header.set_qform(grid.affine, code=1)
     header.set_sform(grid.affine, code=1 if grid.disagreement is None else 2)
     header.set_zooms(grid.spacing[::-1])
-    content = _single_file(header, checked)
+    header.set_slope_inter(slope, None if slope is None else 0.0)
+    content = _single_file(header, voxels)
     if path.name.endswith(".gz"):
         packed = io.BytesIO()
         # No name and no time: the bytes follow from the labels.

@@ -5,13 +5,14 @@ A key names a result by everything it depends on, so a stage whose key is alread
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .code import code_hash, engine_hash
-from .errors import DataError, UsageError, near_misses
+from .errors import BenchError, DataError, PluginError, UsageError, near_misses
 from .fingerprint import Fingerprint, combined, fingerprints
 from .parameters import parse_spec, validated
 from .plugins import Dataset, Method, Plugin
@@ -25,7 +26,7 @@ from .types import CaseInfo
 __all__ = ["Plan", "Resolved", "RunRequest", "prepare", "resolve"]
 
 #: Engine modules that training and prediction run through, beside what the plugin imports.
-_ENGINE = ("types", "plugins", "stages", "nifti")
+_ENGINE = ("types", "plugins", "trained", "predicted", "nifti")
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
     assert isinstance(dataset, Dataset)
     device = resolve_device(request.device)
     threads = request.threads or available_threads()
-    index = dataset.index()
+    index = _index(dataset, dataset_from.info.name)
     split = _split(request, index)
     used = [i for i in split.roles if _used(split, i, method.trains)]
     prints = _fingerprints(request.runs, dataset_from, used, reporter)
@@ -168,9 +169,29 @@ def _used(split: Split, case_id: str, trains: bool) -> bool:
     return trains or split.roles[case_id] in ("test", "external")
 
 
-def _split(request: RunRequest, index: Any) -> Split:
+def _index(dataset: Dataset, name: str) -> list[CaseInfo]:
+    try:
+        index = list(dataset.index())
+    except BenchError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"Data set {name!r} cannot list its cases: {type(error).__name__}: {error}."
+        ) from error
     if not index:
-        raise DataError(f"Data set {request.dataset!r} has no case.")
+        raise DataError(f"Data set {name!r} has no case.")
+    strange = [i for i in index if not isinstance(i, CaseInfo)]
+    if strange:
+        raise PluginError(f"Data set {name!r} lists {strange[0]!r}, which is no CaseInfo.")
+    twice = [i for i, count in Counter(info.id for info in index).items() if count > 1]
+    if twice:
+        raise DataError(f"Data set {name!r} lists more than once: {', '.join(twice)}.")
+    return index
+
+
+def _split(request: RunRequest, index: list[CaseInfo]) -> Split:
+    if request.fold is not None and request.folds is None:
+        raise UsageError(f"Fold {request.fold} of how many?", "Give the number of folds too.")
     if request.split is not None and request.folds is not None:
         raise UsageError("--split and --folds exclude each other.", "Keep one of them.")
     if request.split is not None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from .errors import UsageError
 
 __all__ = ["available_threads", "capabilities", "git_state", "peak_memory_mb", "provenance",
            "reset_peak_memory", "resolve_device", "versions"]  # fmt: skip
@@ -42,10 +45,18 @@ def resolve_device(asked: str) -> str:
     """``auto`` becomes ``cuda`` where there is an NVIDIA GPU that torch can use, else ``cpu``.
 
     torch (a second to import) is asked only where a device file says that there may be one.
+
+    Raises:
+        UsageError: No such device, or not on this machine.
     """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", asked):
+        raise UsageError(f"There is no device {asked!r}.", "Use auto, cpu, cuda, cuda:1 or mps.")
+    gpu = any(Path(p).exists() for p in ("/dev/nvidia0", "/dev/dxg", "/dev/nvidiactl"))
+    if asked.startswith("cuda") and not gpu:
+        raise UsageError("This machine has no NVIDIA GPU.", "Use --device cpu or auto.")
     if asked != "auto":
         return asked
-    if not any(Path(p).exists() for p in ("/dev/nvidia0", "/dev/dxg", "/dev/nvidiactl")):
+    if not gpu:
         return "cpu"
     import torch
 

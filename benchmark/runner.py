@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from .errors import DataError
 from .fingerprint import combined
 from .metrics.cards import cards
 from .parquet import write_table
 from .plan import Plan, Resolved, RunRequest, prepare
+from .predicted import predict
 from .progress import Reporter
 from .provenance import provenance
 from .record import DatasetRecord, MethodRecord, RunRecord
 from .scored import score
-from .stages import predict, train
+from .trained import train
 
 __all__ = ["CASES", "RunResult", "run"]
 
@@ -70,26 +70,37 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
     """
     plan = prepare(request, reporter)
     with plan.folder.lock():
-        before = _markers(plan)
         train(plan, reporter)
         rows = predict(plan, reporter)
         score(plan, rows, reporter)
-        after = _markers(plan)
         path = plan.folder.path
-        cached = before == after and (path / "record.json").is_file()
-        if cached:
-            record = RunRecord.load(path)
-        else:
+        stored = _stored_record(plan)
+        if stored is None:
             _write_cases(plan, rows)
             record = _record(plan, rows)
             record.save(path)
+        else:
+            record = stored
     errors = {i: r["message"] for i, r in rows.items() if r["status"] == "error"}
     counts = Counter(r["status"] for r in rows.values())
-    return RunResult(path, record, dict(counts), errors, cached)
+    return RunResult(path, record, dict(counts), errors, cached=stored is not None)
 
 
 def _markers(plan: Plan) -> dict[str, Any]:
-    return {s: plan.folder.marker(s) for s in ("train", "predict", "score")}
+    markers = {s: plan.folder.marker(s) for s in ("train", "predict", "score")}
+    return {stage: marker for stage, marker in markers.items() if marker}
+
+
+def _stored_record(plan: Plan) -> RunRecord | None:
+    """The record that is there, if it tells of the stages as they are now."""
+    path = plan.folder.path
+    if not all((path / name).is_file() for name in ("record.json", "cases.parquet")):
+        return None
+    try:
+        record = RunRecord.load(path)
+    except DataError:
+        return None  # damaged: written again from what is there
+    return record if record.stages == _markers(plan) else None
 
 
 def _write_cases(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> None:
@@ -112,7 +123,8 @@ def _write_cases(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> None:
                 "message": row["message"],
                 "seconds": row["seconds"],
                 "peak_memory_mb": row["peak_memory_mb"],
-                **_extent(plan, case_id),
+                "diagonal_mm": row["diagonal_mm"],
+                "slices": row["slices"],
             }
         )
     write_table(plan.folder.path / "cases.parquet", arrow_schema(CASES), out)
@@ -120,15 +132,6 @@ def _write_cases(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> None:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-def _extent(plan: Plan, case_id: str) -> dict[str, Any]:
-    """The field of view: its diagonal is what a missed surface costs under ``worst_case``."""
-    if plan.prints[case_id].error:
-        return {"diagonal_mm": None, "slices": None}
-    target = plan.dataset.load(case_id).study.target
-    size = [n * s for n, s in zip(target.shape, target.spacing, strict=True)]
-    return {"diagonal_mm": float(np.sqrt(sum(d * d for d in size))), "slices": target.shape[0]}
 
 
 def _plugin(resolved: Resolved) -> dict[str, Any]:
@@ -153,7 +156,7 @@ def _fingerprint(plan: Plan, ids: list[str]) -> str:
 
 def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
     dataset = plan.dataset
-    stages = {k: v for k, v in _markers(plan).items() if v}
+    stages = _markers(plan)
     return RunRecord(
         method=MethodRecord(
             **_plugin(plan.method_from),

@@ -11,21 +11,22 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .code import engine_hash
-from .errors import DataError
 from .fingerprint import combined
 from .metrics.cards import definitions_hash
 from .nifti import read_labels
 from .parquet import table_writer, write_table
-from .plan import Plan
 from .progress import Reporter
 from .scoring import COUNTS, FEATURES, SCORES, CaseScores, ScoreTask, arrow_schema, score_case
 from .types import Case
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 __all__ = ["TABLES", "score"]
 
@@ -43,10 +44,11 @@ def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> No
     keys = {i: _case_key(plan, i, row) for i, row in rows.items()}
     key = combined({"cases": keys, "definitions": definitions_hash()})
     complete = all((folder.path / f"{t}.parquet").is_file() for t in TABLES)
+    parts = folder.path / "parts"
     if complete and folder.done("score", key):
+        shutil.rmtree(parts, ignore_errors=True)  # left by a kill just before the end
         return
     started = time.perf_counter()
-    parts = folder.path / "parts"
     waiting = [i for i in rows if not all(_part(parts, keys[i], t).is_file() for t in TABLES)]
     if waiting:
         with reporter.stage("score", len(waiting)) as advance:
@@ -93,12 +95,14 @@ def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
     case = plan.dataset.load(case_id)
     study, target = case.study, case.study.target
     prediction = None
-    if row["status"] == "ok" and row["file"]:
+    message = row["message"]
+    if row["status"] == "ok":
         path = plan.folder.case_file("predictions", case_id, ".nii.gz")
-        prediction = read_labels(path).labels
-    if case.reference.labels is None:
-        raise DataError(f"The reference of {case_id!r} has contours only.",
-                        "Let the data set turn them into labels too.")  # fmt: skip
+        if path.is_file():
+            prediction = read_labels(path).labels
+        else:
+            message = "the method gave contours and no labels"
+    assert case.reference.labels is not None  # or the case has no fingerprint
     reasons: dict[str, Literal["error", "not_applicable"]] = {
         "error": "error",
         "not_applicable": "not_applicable",
@@ -114,7 +118,7 @@ def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
             annotates=frozenset(plan.dataset.annotates),
             produces=frozenset(plan.method.produces),
             status=reasons.get(row["status"], "no_prediction"),
-            message=row["message"],
+            message=message,
             image=target,
         )
     )

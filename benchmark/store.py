@@ -84,9 +84,16 @@ class RunFolder:
         except OSError as error:
             raise unwritable(self.path, error) from None
         try:
+            self._tidy()
             yield
         finally:
             lock.release()
+
+    def _tidy(self) -> None:
+        """Remove the half-written files of a process that was killed in here."""
+        for path in self.path.rglob(".*.tmp"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
 
     def install(self, made: Path, name: str) -> None:
         """Move a finished folder into place; what stood there is incomplete and goes."""
@@ -105,7 +112,7 @@ class RunFolder:
                 facts = json.loads(marker.read_text("utf-8"))
             except (OSError, ValueError):
                 continue
-            if facts.get("key") == train_key:
+            if isinstance(facts, dict) and facts.get("key") == train_key:
                 copy = self.path / ".model.tmp"
                 shutil.rmtree(copy, ignore_errors=True)
                 shutil.copytree(other / "model", copy)

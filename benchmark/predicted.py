@@ -1,0 +1,192 @@
+"""The predict stage: studies, never their references, through a method into files."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .contained import Contained
+from .errors import PluginError
+from .fingerprint import combined
+from .nifti import write_labels, write_probabilities
+from .plugins import Method
+from .progress import Reporter
+from .provenance import peak_memory_mb, reset_peak_memory
+from .store import RunFolder, read_json, write_json
+from .types import Segmentation, Study
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+__all__ = ["checked_prediction", "predict", "prediction_key"]
+
+
+def prediction_key(plan: Plan, case_id: str) -> str:
+    """What one prediction depends on."""
+    return combined({"train": plan.train_key, "study": plan.prints[case_id].study,
+                     "probabilities": plan.request.probabilities})  # fmt: skip
+
+
+def predict(plan: Plan, reporter: Reporter) -> dict[str, dict[str, Any]]:
+    """Predict what is not predicted yet; one row of facts per evaluated case.
+
+    A case that cannot be loaded, or whose prediction raises or breaks the contract, is a row with
+    status ``error``; it is tried again by the next run.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    waiting = []
+    for case_id in plan.evaluated:
+        row = _stored(plan, case_id)
+        if row is None:
+            waiting.append(case_id)
+        else:
+            rows[case_id] = row
+    if waiting:
+        method = plan.method.at(plan.folder.path / "model", plan.device)
+        _limit_threads(plan)
+        with reporter.stage("predict", len(waiting)) as advance:
+            for case_id in waiting:
+                rows[case_id] = _predict_case(plan, method, case_id)
+                advance(case_id)
+    ordered = {case_id: rows[case_id] for case_id in plan.evaluated}
+    failed = sum(row["status"] == "error" for row in ordered.values())
+    key = combined({"predict": plan.predict_key, "rows": _outcomes(ordered)})
+    if not plan.folder.done("predict", key):
+        plan.folder.finish(
+            "predict", key, seconds=round(sum(r["seconds"] for r in ordered.values()), 3),
+            peak_memory_mb=max(r["peak_memory_mb"] for r in ordered.values()), failed=failed,
+            cases=len(ordered),
+        )  # fmt: skip
+    return ordered
+
+
+def _outcomes(rows: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    return {i: [r["status"], r["message"], r["prediction"]] for i, r in rows.items()}
+
+
+def _stored(plan: Plan, case_id: str) -> dict[str, Any] | None:
+    """The row of a finished prediction whose files are still those that were written."""
+    facts = plan.folder.case_file("predictions", case_id, ".json")
+    if not facts.is_file():
+        return None
+    row = read_json(facts)
+    if not isinstance(row, dict) or row.get("key") != prediction_key(plan, case_id):
+        return None
+    if row["status"] == "error":
+        return None
+    intact = all(_hash(plan.folder.path / name) == h for name, h in row["files"].items())
+    return row if intact else None
+
+
+def _predict_case(plan: Plan, method: Method, case_id: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "key": prediction_key(plan, case_id), "status": "error",
+        "message": plan.prints[case_id].error, "prediction": "", "files": {}, "seconds": 0.0,
+        "peak_memory_mb": 0.0, "diagonal_mm": None, "slices": None,
+    }  # fmt: skip
+    reset_peak_memory()
+    if not row["message"]:
+        contained = Contained(plan.folder.path)
+        started = time.perf_counter()
+        with contained.printing(case_id):
+            try:
+                # read the study alone: from here on nothing knows the reference
+                study = plan.dataset.load(case_id).study
+                row |= _extent(study)
+                started = time.perf_counter()
+                row |= _answered(plan.folder, method, study, plan.request.probabilities)
+            except (Exception, SystemExit) as error:
+                row["message"] = contained.explained(case_id, error)
+        if row["status"] == "error":
+            row["seconds"] = round(time.perf_counter() - started, 4)
+    row["peak_memory_mb"] = peak_memory_mb()
+    write_json(plan.folder.case_file("predictions", case_id, ".json"), row)
+    return row
+
+
+def _extent(study: Study) -> dict[str, Any]:
+    """The field of view: its diagonal is what a missed surface costs under ``worst_case``."""
+    target = study.target
+    size = [n * s for n, s in zip(target.shape, target.spacing, strict=True)]
+    return {"diagonal_mm": math.hypot(*size), "slices": target.shape[0]}
+
+
+def _answered(
+    folder: RunFolder, method: Method, study: Study, probabilities: bool
+) -> dict[str, Any]:
+    """What came of one study, its files written."""
+    started = time.perf_counter()
+    reason = method.skip(study)
+    if reason:
+        return {"status": "not_applicable", "message": str(reason)}
+    answer = checked_prediction(method.predict(study), study)
+    seconds = round(time.perf_counter() - started, 4)
+    return {"status": "ok", "seconds": seconds, **_write(folder, answer, study, probabilities)}
+
+
+def checked_prediction(answer: Any, study: Study) -> Segmentation:
+    """``answer`` if it is a segmentation on the study's grid.
+
+    Raises:
+        PluginError: It is something else, or has another shape.
+    """
+    if not isinstance(answer, Segmentation):
+        raise PluginError(
+            f"predict returned {type(answer).__name__}, not a Segmentation.",
+            "Return benchmark.Segmentation(labels).",
+        )
+    shape = study.target.shape
+    given = {"labels": answer.labels} | {
+        f"probabilities of {region}": p for region, p in (answer.probabilities or {}).items()
+    }
+    for what, array in given.items():
+        if array is not None and array.shape != shape:
+            raise PluginError(
+                f"predict returned {what} of shape {array.shape}; the image of "
+                f"{study.id!r} has {shape} (slice, row, column)."
+            )
+    beyond = [c.slice for c in answer.contours if not 0 <= c.slice < shape[0]]
+    if beyond:
+        raise PluginError(f"predict returned contours in slices {beyond}, which do not exist.")
+    return answer
+
+
+def _write(
+    folder: RunFolder, answer: Segmentation, study: Study, probabilities: bool
+) -> dict[str, Any]:
+    """Write the answer; what else than labels there is goes to folders beside them."""
+    files: list[Path] = []
+    digest = hashlib.sha256()
+    if answer.labels is not None:
+        files.append(folder.case_file("predictions", study.id, ".nii.gz"))
+        write_labels(files[-1], answer.labels, study.target)
+        digest.update(answer.labels.tobytes())
+    if answer.contours:
+        points = [[c.slice, c.kind, c.points.tolist()] for c in answer.contours]
+        files.append(folder.case_file("predictions/contours", study.id, ".json"))
+        write_json(files[-1], points)
+        digest.update(repr(points).encode())
+    if probabilities:
+        for region, values in sorted((answer.probabilities or {}).items()):
+            files.append(folder.case_file(f"predictions/probability-{region}", study.id, ".nii.gz"))
+            write_probabilities(files[-1], values, study.target)
+    names = {file.relative_to(folder.path).as_posix(): _hash(file) for file in files}
+    return {"files": names, "prediction": digest.hexdigest()}
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return "missing"
+
+
+def _limit_threads(plan: Plan) -> None:
+    """Give torch the threads that are recorded, where the method uses torch at all."""
+    if plan.method.trains and plan.folder.marker("train").get("parameter_count"):
+        import torch
+
+        torch.set_num_threads(plan.threads)

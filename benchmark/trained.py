@@ -1,0 +1,120 @@
+"""The train stage: a method, the cases it may learn from, and the folder that this leaves."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
+
+from .contained import Contained
+from .errors import BenchError, PluginError
+from .plugins import Dataset, TrainContext
+from .progress import Reporter
+from .provenance import peak_memory_mb, reset_peak_memory
+from .types import Case
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+__all__ = ["CaseList", "train"]
+
+
+class CaseList(Sequence[Case]):
+    """Cases that are loaded when they are asked for, and not kept."""
+
+    def __init__(self, dataset: Dataset, ids: Sequence[str]) -> None:
+        self._dataset = dataset
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, i: int) -> Case: ...
+    @overload
+    def __getitem__(self, i: slice) -> CaseList: ...
+    def __getitem__(self, i: int | slice) -> Case | CaseList:
+        if isinstance(i, slice):
+            return CaseList(self._dataset, self._ids[i])
+        return self._dataset.load(self._ids[i])
+
+
+def train(plan: Plan, reporter: Reporter) -> None:
+    """Train, unless the folder (or another run) has a model with this very key.
+
+    What an interrupted training left in its scratch folder is handed to the next one.
+
+    Raises:
+        PluginError: The method's ``train`` raised, or what it left cannot be read.
+    """
+    folder = plan.folder
+    if not plan.method.trains:
+        return
+    if folder.done("train", plan.train_key) and (folder.path / "model").is_dir():
+        return
+    if folder.borrow_model(plan.train_key):
+        reporter.note("trained already by a run that tested on other cases: model copied")
+        return
+    made = folder.path / ".model.tmp"
+    scratch = folder.path / "scratch"
+    resumed = scratch.is_dir() and any(scratch.iterdir())
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    scratch.mkdir(exist_ok=True)
+    if resumed:
+        reporter.note("continuing an interrupted training")
+    reset_peak_memory()
+    started = time.perf_counter()
+    with reporter.training(plan.method_from.info.name) as report:
+        context = TrainContext(
+            folder=made,
+            scratch=scratch,
+            validation=CaseList(plan.dataset, plan.split.ids("validation")),
+            seed=plan.seed,
+            device=plan.device,
+            threads=plan.threads,
+            report=lambda step, of, values: report(step, of, dict(values)),
+        )
+        count = _learn(plan, context, reporter)
+    seconds = time.perf_counter() - started
+    folder.install(made, "model")
+    folder.finish(
+        "train", plan.train_key, seconds=round(seconds, 3), peak_memory_mb=peak_memory_mb(),
+        resumed=resumed, parameter_count=count, cases=len(plan.split.ids("train")),
+    )  # fmt: skip
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _learn(plan: Plan, context: TrainContext, reporter: Reporter) -> int | None:
+    """Train into ``context.folder``; gives the number of trainable parameters."""
+    cases = CaseList(plan.dataset, plan.split.ids("train"))
+    contained = Contained(plan.folder.path)
+    with contained.printing("train"):
+        try:
+            if plan.request.profile != "quick":
+                _estimate(plan, cases, context, reporter)
+            plan.method.train(cases, context)
+            return plan.method.at(context.folder, plan.device).parameter_count()
+        except BenchError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(
+                f"Training {plan.method_from.info.name!r} failed: "
+                f"{contained.explained('train', error)}.",
+                f"The traceback is in {contained.path}.",
+            ) from error
+
+
+def _estimate(plan: Plan, cases: CaseList, context: TrainContext, reporter: Reporter) -> None:
+    """Say how long training will take, before it starts."""
+    seconds = plan.method.estimate_seconds(cases, context)
+    if seconds is None:
+        return
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)):
+        if seconds >= 2 * size or unit == "seconds":
+            reporter.note(
+                f"{plan.method_from.info.name}, profile {plan.request.profile}: "
+                f"about {seconds / size:.0f} {unit} to train on {plan.device}"
+            )
+            return
