@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
+from .atomic import unwritable
+from .errors import DataError, UsageError
 from .plan import RunRequest, resolve
 from .plugins import Method
 from .progress import Reporter
@@ -33,6 +34,8 @@ def expand(
         raise UsageError(
             "No method is named.", "Add --method NAME; 'bench list methods' shows them."
         )
+    if folds is not None and folds < 2:
+        raise UsageError(f"{folds} folds are no cross-validation.", "Use 2 or more.")
     if len(set(seeds)) != len(seeds) or not seeds:
         raise UsageError(f"Seeds {list(seeds)} are not different numbers.")
     runs = []
@@ -74,7 +77,7 @@ def rerun(
     Args:
         path: A ``record.json`` or its run folder.
         reporter: Told of the progress.
-        runs: Where the repetition goes; by default a new folder beside the original.
+        runs: Where the repetition's own new folder goes; by default beside the original.
         data_root: Where the data are now, if not where the record says.
 
     Raises:
@@ -83,12 +86,16 @@ def rerun(
     """
     folder = (path if path.is_dir() else path.parent).resolve()
     record = RunRecord.load(path)
-    root = runs or Path(tempfile.mkdtemp(prefix="rerun-", dir=folder.parent.parent))
+    if not (folder / "scores.parquet").is_file():
+        raise DataError(f"{folder} has no scores.parquet to compare with.")
+    root = _new_folder(runs or folder.parent.parent)
     settings = dict(record.dataset.parameters)
     if data_root is not None:
         settings["data_root"] = str(data_root)
-    split = root / "split.json"
-    if record.folds is None and record.split_source != "dataset":
+    split = None
+    if record.split_source.startswith("file:"):
+        name = record.split_source.removeprefix("file:").rpartition("#")[0]
+        split = root / Path(name or "split.json").name
         write_json(split, record.split)
     request = RunRequest(
         method=record.method.spec,
@@ -99,7 +106,7 @@ def rerun(
         seed=record.seed,
         fold=record.fold,
         folds=record.folds,
-        split=split if split.is_file() else None,
+        split=split,
         device=record.device,
         threads=record.threads,
         runs=root,
@@ -108,6 +115,15 @@ def rerun(
     result = run(request, reporter)
     differing, largest = _difference(folder, result.path)
     return Rerun(result, differing == 0, differing, largest, _changes(record, result.record))
+
+
+def _new_folder(inside: Path) -> Path:
+    """An empty folder, so that nothing of an earlier run is taken for the repetition."""
+    try:
+        inside.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="rerun-", dir=inside))
+    except OSError as error:
+        raise unwritable(inside, error) from None
 
 
 def _difference(before: Path, after: Path) -> tuple[int, float | None]:
