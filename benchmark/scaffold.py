@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -31,9 +32,10 @@ def new_plugin(kind: Literal["method", "dataset"], name: str, into: Path) -> Pat
     if path.exists():
         raise UsageError(f"{path} exists.", "Choose another name or folder.")
     template = files("benchmark").joinpath("templates", f"{kind}.py.txt").read_text("utf-8")
-    text = Template(template).substitute(
-        name=name, Class="".join(part.capitalize() for part in name.split("_"))
-    )
+    cls = "".join(part.capitalize() for part in name.split("_"))
+    if re.search(rf"\b{cls}\b", template):
+        cls += kind.capitalize()  # not to hide a name that the template uses, such as Label
+    text = Template(template).substitute(name=name, Class=cls)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
