@@ -30,7 +30,10 @@ def list_command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """List methods, data sets and metrics; or everything about one of them."""
+    """List methods, data sets and metrics.
+
+    With the name of one, everything about it.
+    """
     if what is not None and what not in _KINDS:
         _one(what, as_json)
         return

@@ -47,7 +47,7 @@ def check_method_command(
     method: Annotated[str, typer.Argument(help="NAME, 'NAME[key=value,...]' or FILE.py.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Run the contract suite on a method, on small made studies."""
+    """Run the contract suite on a method."""
     from ..contract import check_method
 
     findings = check_method(method)

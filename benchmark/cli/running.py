@@ -59,7 +59,10 @@ def run_command(
     probabilities: Annotated[bool, typer.Option(help="Keep probability maps too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Train, predict and score METHOD on DATASET; what is already there is not done again."""
+    """Train, predict and score methods on a data set.
+
+    What is already there is not done again; what was interrupted goes on.
+    """
     from ..experiment import expand
     from ..parameters import parse_settings
     from ..plan import RunRequest
@@ -101,7 +104,7 @@ def rerun_command(
     data_root: Annotated[Path | None, typer.Option(help="Where the data are now.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Repeat a run from its record and say whether it gave the same scores."""
+    """Repeat a recorded run and compare the scores."""
     from ..experiment import rerun
 
     done = rerun(record, TerminalReporter(quiet=as_json), runs, data_root)

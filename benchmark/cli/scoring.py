@@ -58,7 +58,7 @@ def score_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Score a folder of masks against references; nothing is trained."""
+    """Score anybody's masks against references."""
     from ..evaluate import evaluate
     from ..labels import CANONICAL, parse_labels
     from ..overview import overview

@@ -46,7 +46,10 @@ def leaderboard_command(
     policy: PolicyName = "worst_case",
     as_json: AsJson = False,
 ) -> None:
-    """Rank the methods of a data set; print it and write it as Markdown and CSV."""
+    """Rank the methods of a data set.
+
+    The table is printed, and written as Markdown and CSV.
+    """
     from ..atomic import replacing
     from ..leaderboard import leaderboard
     from ..leaderboard_text import csv_text, markdown
@@ -89,7 +92,10 @@ def compare_command(
     policy: PolicyName = "worst_case",
     as_json: AsJson = False,
 ) -> None:
-    """Paired differences between methods over the same patients, with intervals."""
+    """Compare methods on the same patients.
+
+    Paired differences with intervals, for one metric of one region.
+    """
     from ..compare import compare, comparison_markdown, comparison_view
     from ..metrics.cards import select
     from ..policies import parse_policy
@@ -121,7 +127,10 @@ def accept_command(
     paths: Annotated[list[Path], typer.Argument(help="Run folders: all seeds of one experiment.")],
     leaderboards: Entries = Path("leaderboards"),
 ) -> None:
-    """Make runs the accepted leaderboard entry of their method; says what that changes."""
+    """Accept runs as their method's leaderboard entry.
+
+    Says what that changes.
+    """
     from ..entries import build_entry, entry_name, load_entry, write_entry
     from ..leaderboard import leaderboard
     from ..table import read_runs
