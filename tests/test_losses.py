@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from benchmark.methods._losses import (
     EPSILON,
     cross_entropy,

@@ -12,6 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from benchmark import Case, DataError, Method, Region, Segmentation, Study, TrainContext, Volume
+from benchmark.errors import PluginError, UsageError
 from benchmark.methods._losses import segmentation_loss
 from benchmark.methods._networks import parameter_count
 from benchmark.methods._slicewise import SlicewiseMethod
@@ -22,11 +27,6 @@ from benchmark.methods.jdl import JDL
 from benchmark.methods.mtl import MTL
 from benchmark.methods.otsu import Otsu, threshold
 from benchmark.methods.two_step import TwoStep
-from numpy.typing import NDArray
-from pydantic import ValidationError
-
-from benchmark import Case, DataError, Method, Region, Segmentation, Study, TrainContext, Volume
-from benchmark.errors import PluginError, UsageError
 from benchmark.nifti import write_labels
 
 NETWORKS = [Direct, TwoStep, MTL, JDL]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from benchmark.methods._networks import UNet, build, parameter_count
 
 
