@@ -192,7 +192,7 @@ class Segmentation:
         checked: dict[Region, NDArray[np.float32]] = {}
         for name, values in (self.probabilities or {}).items():
             if name not in set(Region):
-                raise DataError(f"{name!r} is no region.", near_misses(str(name), Region))
+                raise DataError(f"{name!r} is no region.", near_misses(str(name), map(str, Region)))
             array = np.asarray(values, dtype=np.float32).view()
             if self.labels is not None and array.shape != self.labels.shape:
                 raise DataError(
