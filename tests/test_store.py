@@ -1,0 +1,161 @@
+"""The ``runs/`` folder: only finished stages count, one process at a time, nothing by halves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.errors import DataError
+from benchmark.store import RunFolder, read_json, write_json
+
+
+def folder(root: Path, key: str = "k" * 64) -> RunFolder:
+    made = RunFolder(root, "toy", "jdl", key)
+    made.path.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def test_the_folder_is_named_by_method_and_key(tmp_path: Path) -> None:
+    assert folder(tmp_path).path == tmp_path / "toy" / "jdl-kkkkkkkkkkkk"
+    for words in (("../toy", "jdl"), ("toy", "a/b")):
+        with pytest.raises(DataError, match="cannot be a case id"):
+            RunFolder(tmp_path, *words, "k")
+
+
+def test_a_case_file_cannot_leave_the_folder(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    assert made.case_file("predictions", "a.b", ".json") == made.path / "predictions" / "a.b.json"
+    with pytest.raises(DataError):
+        made.case_file("predictions", "../a", ".json")
+
+
+def test_a_stage_is_done_only_with_its_own_key(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    assert not made.done("train", "x")
+    made.finish("train", "x", seconds=1.5)
+    assert made.done("train", "x")
+    assert not made.done("train", "y")
+    assert not made.done("predict", "x")
+    assert made.marker("train") == {"key": "x", "seconds": 1.5}
+    made.finish("train", "y")
+    assert (made.done("train", "x"), made.done("train", "y")) == (False, True)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "null"])
+def test_a_damaged_marker_is_no_marker(tmp_path: Path, text: str) -> None:
+    made = folder(tmp_path)
+    made.finish("train", "x")
+    (made.path / "stages" / "train.json").write_text(text)
+    assert made.marker("train") == {}
+    assert not made.done("train", "x")
+
+
+def test_a_finished_folder_takes_the_place_of_a_half_written_one(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    (made.path / "model").mkdir()
+    (made.path / "model" / "half.pt").write_text("old")
+    new = made.path / ".model.tmp"
+    new.mkdir()
+    (new / "weights.pt").write_text("new")
+    made.install(new, "model")
+    assert [p.name for p in (made.path / "model").iterdir()] == ["weights.pt"]
+    assert not new.exists()
+
+
+def trained(root: Path, key: str, train_key: str, text: str = "weights") -> RunFolder:
+    made = folder(root, key * 12)
+    (made.path / "model").mkdir()
+    (made.path / "model" / "w").write_text(text)
+    made.finish("train", train_key, seconds=2.0, parameter_count=7)
+    return made
+
+
+def test_a_model_of_the_same_training_is_copied(tmp_path: Path) -> None:
+    trained(tmp_path, "a", "other", "wrong")
+    source = trained(tmp_path, "b", "same")
+    asking = folder(tmp_path, "c" * 12)
+    (asking.path / ".model.tmp").mkdir()  # left by a kill
+    (asking.path / ".model.tmp" / "half").touch()
+    assert asking.borrow_model("same")
+    assert [p.name for p in (asking.path / "model").iterdir()] == ["w"]
+    assert (asking.path / "model" / "w").read_text() == "weights"
+    assert asking.marker("train") == {"key": "same", "seconds": 2.0, "parameter_count": 7}
+    assert (source.path / "model" / "w").exists()
+
+
+def test_nothing_is_copied_from_an_unfinished_or_other_training(tmp_path: Path) -> None:
+    trained(tmp_path, "a", "other")
+    unfinished = trained(tmp_path, "b", "same")
+    (unfinished.path / "stages" / "train.json").write_text("{")
+    lost = trained(tmp_path, "d", "same")
+    (lost.path / "model" / "w").unlink()
+    (lost.path / "model").rmdir()
+    asking = folder(tmp_path, "c" * 12)
+    asking.finish("train", "same")  # its own marker, but no model
+    assert not asking.borrow_model("same")
+    assert not (asking.path / "model").exists()
+
+
+def test_a_second_process_waits_for_the_lock(tmp_path: Path, python: Callable[..., Any]) -> None:
+    made = folder(tmp_path)
+    order = tmp_path / "order.txt"
+    with made.lock():
+        waiting = python(
+            "import sys\nfrom pathlib import Path\nfrom benchmark.store import RunFolder\n"
+            "made = RunFolder(Path(sys.argv[1]), 'toy', 'jdl', 'k' * 64)\n"
+            "print('waiting', flush=True)\n"
+            "with made.lock(), open(sys.argv[2], 'a') as file:\n    file.write('second ')\n",
+            str(tmp_path),
+            str(order),
+        )
+        assert waiting.stdout.readline() == "waiting\n"
+        time.sleep(0.3)  # long enough for it to get in, were it let in
+        with order.open("a") as file:
+            file.write("first ")
+    assert waiting.wait(30) == 0
+    assert order.read_text() == "first second "
+
+
+def test_half_written_files_of_a_killed_process_go(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    (made.path / "predictions").mkdir()
+    left = made.path / "predictions" / ".a.json.4711.tmp"
+    kept = made.path / "predictions" / "a.json"
+    left.touch()
+    kept.touch()
+    with made.lock():
+        assert not left.exists()
+        assert kept.exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "toy").write_text("a file")
+    with (
+        pytest.raises(DataError, match=r"jdl-kkkkkkkkkkkk cannot be written"),
+        RunFolder(tmp_path, "toy", "jdl", "k" * 64).lock(),
+    ):
+        pass
+
+
+def test_json_is_sorted_whole_and_finite(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.json"
+    write_json(path, {"b": "ä", "a": [1]})
+    assert path.read_text(encoding="utf-8") == '{\n "a": [\n  1\n ],\n "b": "ä"\n}\n'
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"a": float("nan")})
+    assert read_json(path) == {"a": [1], "b": "ä"}
+    assert [p.name for p in path.parent.iterdir()] == ["a.json"]
+
+
+def test_unreadable_json_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "b.json").write_bytes(b"\xff")
+    with pytest.raises(DataError, match=r"Cannot read .*gone\.json"):
+        read_json(tmp_path / "gone.json")
+    for name in ("a.json", "b.json"):
+        with pytest.raises(DataError, match=rf"{name} is not valid JSON"):
+            read_json(tmp_path / name)
