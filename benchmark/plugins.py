@@ -121,6 +121,10 @@ class Method(Plugin):
         """How long ``train`` would take; None if unknown. Asked before long profiles."""
         return None
 
+    def numerics(self, device: str) -> str:
+        """The dtype its convolutions run in on ``device``; empty if it has none. Recorded."""
+        return ""
+
     def parameter_count(self) -> int | None:
         """How many trainable numbers it has, or None if it has no network."""
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -128,11 +129,14 @@ def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
 
 
 def _without_reference(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
-    """Rows for a case whose files cannot be read: one error per region and metric, no number."""
+    """Rows for a case whose files cannot be read: one error per region and metric, no number.
+
+    Nothing is known of its field of view, so not even the worst value is.
+    """
     import numpy as np
 
     nothing = np.zeros((1, 1, 1), dtype=np.uint8)
-    return score_case(
+    rows = score_case(
         ScoreTask(
             case=case_id, reference=nothing, prediction=None, spacing=(1.0, 1.0, 1.0),
             annotates=frozenset(plan.dataset.annotates),
@@ -141,6 +145,7 @@ def _without_reference(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseSco
             describe=frozenset(),
         )
     )  # fmt: skip
+    return replace(rows, scores=[{**score, "worst": None} for score in rows.scores])
 
 
 def _picture(plan: Plan, case: Case, prediction: Any) -> None:

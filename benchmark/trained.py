@@ -82,6 +82,7 @@ def train(plan: Plan, reporter: Reporter) -> None:
     folder.finish(
         "train", plan.train_key, seconds=round(seconds, 3), peak_memory_mb=peak_memory_mb(),
         resumed=resumed, parameter_count=count, cases=len(plan.split.ids("train")),
+        dtype=plan.method.numerics(plan.device),
     )  # fmt: skip
     shutil.rmtree(scratch, ignore_errors=True)
 
