@@ -62,8 +62,9 @@ def fingerprints(
                 found[case_id] = Fingerprint(entry["study"], entry["reference"])
             else:
                 found[case_id] = of_case(_loaded(dataset, case_id))
-                known[case_id] = {"stamp": stamp, **asdict(found[case_id])}
-                changed = True
+                if stamp:
+                    known[case_id] = {"stamp": stamp, **asdict(found[case_id])}
+                    changed = True
         except Exception as error:
             # a stranger's data set may raise anything, and one bad case must not stop the others
             name = "" if isinstance(error, BenchError) else f"{case_id}: {type(error).__name__}: "
