@@ -1,0 +1,143 @@
+"""The contract suite: good methods keep every clause, each hostile one breaks just its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmark.contract import check_method, made_case
+from benchmark.errors import PluginError
+from benchmark.types import Label
+
+CHEAP = "imports cheaply"
+GRID = "predicts on the study's grid, whatever its shape and dtype"
+UNTOUCHED = "leaves its input untouched"
+SILENT = "prints nothing to stdout"
+SKIPS = "says why it skips a study without its modalities"
+SAME = "predicts the same twice"
+SPAWN = "predicts in a spawned process, and the same"
+RETRAINS = "trains the same twice with one seed"
+ALWAYS = [CHEAP, "says in one line what it does", "names the regions it segments", "trains", GRID,
+          UNTOUCHED, SILENT, SKIPS, SAME, SPAWN]  # fmt: skip
+
+LEARNS = """
+def train(self, cases, context):
+    limit = np.random.default_rng({seed}).uniform(1450, 1550)
+    {keep}
+"""
+SAVE = "(context.folder / 'limit').write_text(repr(limit))"
+READ = "limit = float((self.model / 'limit').read_text())\n"
+USE = "return Segmentation(np.where(image > limit, 3, 0))"
+
+
+def broken(method: str) -> dict[str, str]:
+    """The clauses that a method breaks, with what was seen."""
+    return {f.check: f.detail for f in check_method(method) if not f.ok}
+
+
+def test_a_floor_keeps_every_clause() -> None:
+    assert [(f.check, f.ok) for f in check_method("empty")] == [(check, True) for check in ALWAYS]
+
+
+@pytest.mark.slow
+def test_a_built_in_network_keeps_every_clause() -> None:
+    """All of them share this one's training; ``otsu`` has the least besides."""
+    findings = check_method("otsu")
+    assert [(f.check, f.ok) for f in findings] == [(check, True) for check in [*ALWAYS, RETRAINS]]
+
+
+def test_a_method_that_trains_keeps_one_clause_more(plugins: Any) -> None:
+    rest = LEARNS.format(seed="context.seed", keep=SAVE)
+    findings = check_method(plugins.method(READ + USE, rest))
+    assert [(f.check, f.ok) for f in findings] == [(check, True) for check in [*ALWAYS, RETRAINS]]
+
+
+@pytest.mark.parametrize(
+    ("body", "rest", "check", "says"),
+    [
+        ("return Segmentation(np.zeros((2, 2, 2), int))", "", GRID, "shape (2, 2, 2)"),
+        ("return 3", "", GRID, "returned int"),
+        ("exit(1)", "", GRID, "SystemExit"),
+        (
+            "return Segmentation(np.random.default_rng().integers(0, 4, image.shape))",
+            "",
+            SAME,
+            "two predictions of study 'a' differ",
+        ),
+        (
+            "base = image\nwhile base.base is not None:\n    base = base.base\nbase += 1\n"
+            "return Segmentation(np.zeros(image.shape, int))",
+            "",
+            UNTOUCHED,
+            "changed the voxels",
+        ),
+        (
+            "print('hello')\nreturn Segmentation(np.zeros(image.shape, int))",
+            "",
+            SILENT,
+            "printed 'hello",
+        ),
+        (
+            "return Segmentation(np.zeros(image.shape, int))",
+            "def skip(self, study):\n    return None",
+            SKIPS,
+            "gave None for a study without ['lge']",
+        ),
+        (
+            "limit = globals()['LIMIT']\n" + USE,
+            LEARNS.format(seed="context.seed", keep="globals()['LIMIT'] = limit"),
+            SPAWN,
+            "KeyError: 'LIMIT'",
+        ),
+        (
+            "limit = 500 + 1000 * (__import__('multiprocessing').parent_process() is None)\n" + USE,
+            "",
+            SPAWN,
+            "another process predicts differently",
+        ),
+        (READ + USE, LEARNS.format(seed="", keep=SAVE), RETRAINS, "one seed predict differently"),
+        (READ + USE, "def train(self, cases, context):\n    1 / 0", "trains", "ZeroDivisionError"),
+        (
+            "return Segmentation(np.zeros(image.shape, int))",
+            "produces = frozenset()",
+            "names the regions it segments",
+            "",
+        ),
+    ],
+)  # fmt: skip
+def test_a_hostile_method_breaks_just_its_clause(
+    plugins: Any, body: str, rest: str, check: str, says: str
+) -> None:
+    found = broken(plugins.method(body, rest))
+    assert list(found) == [check]
+    assert says in found[check]
+
+
+def test_heavy_imports_at_the_top_are_named(plugins: Any) -> None:
+    path = plugins.method()
+    text = (plugins.folder / "made.py").read_text()
+    plugins.file("made", text.replace("import os\n", "import os\nimport matplotlib\n"))
+    assert broken(path) == {CHEAP: "imports matplotlib at the top of the file"}
+
+
+def test_a_method_without_a_docstring_is_told(plugins: Any) -> None:
+    path = plugins.method()
+    text = (plugins.folder / "made.py").read_text().replace('"""A method for a test."""', "")
+    plugins.file("made", text)
+    assert list(broken(path)) == ["says in one line what it does"]
+
+
+def test_a_method_that_cannot_be_loaded_is_an_error(plugins: Any) -> None:
+    with pytest.raises(PluginError, match="is broken: SyntaxError"):
+        check_method(plugins.file("made", "class A(:"))
+
+
+def test_the_made_case_has_every_modality_asked_for() -> None:
+    case = made_case("a", modalities=frozenset({"cine", "t1_weighted", "lge"}))
+    shapes = {name: image.voxels.shape for name, image in case.study.images.items()}
+    assert shapes == {"lge": (5, 64, 56), "cine": (6, 5, 64, 56), "t1_weighted": (8, 5, 64, 56)}
+    assert case.reference.labels is not None
+    assert {int(v) for v in set(case.reference.labels.flat)} == {
+        Label.BACKGROUND, Label.CAVITY, Label.MYOCARDIUM, Label.SCAR,
+    }  # fmt: skip
