@@ -10,10 +10,12 @@ from typing import Any
 
 from .atomic import unwritable
 from .errors import DataError, UsageError
+from .parameters import parse_spec
 from .plan import RunRequest, resolve
 from .plugins import Method
 from .progress import Reporter
 from .record import RunRecord
+from .registry import find, plugin_class
 from .runner import RunResult, run
 from .store import write_json
 
@@ -25,7 +27,8 @@ def expand(
 ) -> list[RunRequest]:
     """Every run of an experiment, in the order in which they are done.
 
-    A method that trains nothing is not repeated over seeds: they would change nothing.
+    A method that trains nothing is not repeated over seeds: they would change nothing. Of several
+    methods each takes the common settings it has a parameter for.
 
     Raises:
         UsageError, PluginError: A method or its parameters do not fit; said before any run starts.
@@ -39,15 +42,28 @@ def expand(
     if len(set(seeds)) != len(seeds) or not seeds:
         raise UsageError(f"Seeds {list(seeds)} are not different numbers.")
     runs = []
+    fields = {spec: _parameters(spec) for spec in methods}
+    everywhere = set.union(*fields.values())
     for spec in methods:
-        plugin = resolve("methods", spec, request.settings, request.profile).plugin
+        # A setting that no method has goes to all of them, whose error then names what there is.
+        settings = {
+            key: value
+            for key, value in request.settings.items()
+            if key in fields[spec] or key not in everywhere
+        }
+        plugin = resolve("methods", spec, settings, request.profile).plugin
         assert isinstance(plugin, Method)
         for seed in seeds if plugin.trains else seeds[:1]:
             runs += [
-                replace(request, method=spec, seed=seed, fold=fold, folds=folds)
+                replace(request, method=spec, settings=settings, seed=seed, fold=fold, folds=folds)
                 for fold in (range(folds) if folds else [None])
             ]
     return runs
+
+
+def _parameters(spec: str) -> set[str]:
+    info = find("methods", parse_spec(spec).name)
+    return set(plugin_class(info).model_fields)
 
 
 @dataclass(frozen=True)

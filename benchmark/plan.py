@@ -95,7 +95,7 @@ def resolve(
         UsageError, PluginError: See :mod:`benchmark.registry` and :mod:`benchmark.parameters`.
     """
     spec = parse_spec(spec_text)
-    asked = {**spec.settings, **settings}
+    asked = {**settings, **spec.settings}
     info = find(kind, spec.name)
     cls = plugin_class(info)
     base: Mapping[str, Any] = {}

@@ -1,4 +1,7 @@
-"""The built-in data sets: each public module is one plugin, called as its file; ``_x.py`` is shared."""
+"""The built-in data sets: each public module is one plugin, called as its file.
+
+``_x.py`` is shared code, never a plugin.
+"""
 
 if __name__ == "datasets":
     raise ImportError(

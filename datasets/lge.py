@@ -107,8 +107,10 @@ class Lge(Dataset):
 
     def files(self, case_id: str) -> Sequence[Path]:
         """The case's file in the cache, made first if need be."""
-        ensure()
-        return (case_file(_patient(case_id)),)
+        path = case_file(_patient(case_id))
+        if not path.exists():
+            ensure()
+        return (path,)
 
 
 def _patient(case_id: str) -> Patient:

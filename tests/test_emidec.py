@@ -10,8 +10,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from benchmark.datasets.emidec import Emidec
 
+from benchmark.datasets.emidec import Emidec
 from benchmark.errors import DataError
 from benchmark.types import Region
 

@@ -13,8 +13,8 @@ import nibabel as nib
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from benchmark.datasets.emidec import Emidec
 
+from benchmark.datasets.emidec import Emidec
 from benchmark.errors import DataError, UsageError
 from benchmark.evaluate import TABLES, evaluate
 from benchmark.labels import parse_labels

@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.errors import DataError, UsageError
 from benchmark.experiment import expand, rerun
-from benchmark.plan import RunRequest
+from benchmark.plan import RunRequest, resolve
 from benchmark.progress import Reporter
 
 Run = Callable[..., Any]
@@ -164,3 +164,17 @@ def test_a_plugin_that_is_gone_is_named(run: Run, plugins: Any) -> None:
     (plugins.folder / "made.py").unlink()
     with pytest.raises(UsageError, match=r"no plugin file .*made\.py"):
         rerun(path, Reporter())
+
+
+def test_of_several_methods_each_takes_the_settings_it_has(tmp_path: Path) -> None:
+    """`--set` reaches the methods that have the parameter; brackets win over it."""
+    request = RunRequest("", "lge", settings={"epochs": "3"}, runs=tmp_path)
+    runs = expand(request, ["jdl[epochs=2]", "direct", "empty"], [0], None)
+    asked = [dict(resolve("methods", r.method, r.settings).asked) for r in runs]
+    assert asked == [{"epochs": "2"}, {"epochs": "3"}, {}]
+
+
+def test_a_setting_that_no_method_has_is_an_error(tmp_path: Path) -> None:
+    request = RunRequest("", "lge", settings={"epochz": "3"}, runs=tmp_path)
+    with pytest.raises(UsageError, match="epochs"):
+        expand(request, ["jdl", "empty"], [0], None)

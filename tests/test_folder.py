@@ -9,8 +9,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from benchmark.datasets.folder import Folder
 
+from benchmark.datasets.folder import Folder
 from benchmark.errors import DataError, UsageError
 from benchmark.types import Region
 

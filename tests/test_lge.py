@@ -13,15 +13,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import benchmark.datasets
 import numpy as np
 import pytest
+
+import benchmark
+import benchmark.datasets
 from benchmark.datasets import _cache, _phantom, _portable, _signal, _synthesis
 from benchmark.datasets._lge_fingerprints import CASES, COHORT
 from benchmark.datasets._protocol import SITES, patients, stratum
 from benchmark.datasets.lge import Lge
-
-import benchmark
 from benchmark.errors import DataError
 from benchmark.types import Region
 
