@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .closure import hash_files
 from .code import code_hash, engine_hash
 from .errors import BenchError, DataError, PluginError, UsageError, near_misses
 from .fingerprint import Fingerprint, combined, fingerprints
@@ -136,6 +137,7 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
         "device": device.partition(":")[0],
         "machine": capabilities(),
         "threads": threads,
+        "files": hash_files(method.files()),
     }
     parameters = method.model_dump(mode="json")
     trained_on = {r: {i: _identity(prints[i]) for i in split.ids(r)}

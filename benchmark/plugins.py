@@ -125,6 +125,10 @@ class Method(Plugin):
         """The dtype its convolutions run in on ``device``; empty if it has none. Recorded."""
         return ""
 
+    def files(self) -> Sequence[Path]:
+        """Files that its parameters name: what is in them decides, so it is part of the key."""
+        return ()
+
     def parameter_count(self) -> int | None:
         """How many trainable numbers it has, or None if it has no network."""
         return None

@@ -66,6 +66,12 @@ class InMyocardium(SlicewiseMethod):
         """Unless the masks are given."""
         return self.myocardium in ("network", "atlas")
 
+    def files(self) -> Sequence[Path]:
+        """The given masks."""
+        if self.trains:
+            return ()
+        return sorted(p for s in SUFFIXES for p in Path(self.myocardium).glob(f"*{s}"))
+
     def train(self, cases: Sequence[Case], context: TrainContext) -> None:
         """Learn where the myocardium is, unless it is given.
 

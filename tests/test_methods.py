@@ -362,3 +362,18 @@ def test_otsu_threshold_is_the_best_of_all_splits() -> None:
     splits = np.unique(values)[:-1]
     assert between(cut) == pytest.approx(max(map(between, splits)))
     assert threshold(values.astype(np.int16)) == cut
+
+
+def test_given_masks_are_part_of_the_key(tmp_path: Path) -> None:
+    """A changed mask is another input, though no parameter changed."""
+    from benchmark.closure import hash_files
+    from benchmark.methods.otsu import Otsu
+
+    mask = tmp_path / "a.nii.gz"
+    mask.write_bytes(b"one")
+    method = Otsu(myocardium=str(tmp_path))
+    before = hash_files(method.files())
+    mask.write_bytes(b"two")
+    assert list(method.files()) == [mask]
+    assert hash_files(method.files()) != before
+    assert Otsu().files() == ()
