@@ -56,6 +56,8 @@ class SlicewiseMethod(Method):
     # Section 3.1. The widths are those of the paper's reference for the U-Net.
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {},
+        # Learns nothing worth having, in seconds: for the contract suite.
+        "smoke": {"size": 32, "pixel_mm": 3.0, "channels": (4, 8), "epochs": 2, "batch": 4},
         "paper": {
             "size": 224,
             "channels": (64, 128, 256, 512, 1024),

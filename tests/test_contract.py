@@ -8,6 +8,7 @@ import pytest
 
 from benchmark.contract import check_method, made_case
 from benchmark.errors import PluginError
+from benchmark.registry import listed
 from benchmark.types import Label
 
 CHEAP = "imports cheaply"
@@ -36,15 +37,19 @@ def broken(method: str) -> dict[str, str]:
     return {f.check: f.detail for f in check_method(method) if not f.ok}
 
 
-def test_a_floor_keeps_every_clause() -> None:
-    assert [(f.check, f.ok) for f in check_method("empty")] == [(check, True) for check in ALWAYS]
+BUILT_IN = [name for name, info in listed("methods").items() if info.distribution == "scarbench"]
 
 
-@pytest.mark.slow
-def test_a_built_in_network_keeps_every_clause() -> None:
-    """All of them share this one's training; ``otsu`` has the least besides."""
-    findings = check_method("otsu")
-    assert [(f.check, f.ok) for f in findings] == [(check, True) for check in [*ALWAYS, RETRAINS]]
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_method_keeps_every_clause(name: str) -> None:
+    """Enumerated over the registry: a new file in methods/ is tested by being there."""
+    found = [(f.check, f.ok) for f in check_method(name)]
+    extra = [RETRAINS] if name != "empty" else []
+    assert found == [(check, True) for check in [*ALWAYS, *extra]]
+
+
+def test_the_registry_was_enumerated() -> None:
+    assert {"direct", "two_step", "mtl", "jdl", "otsu", "all_myocardium", "empty"} <= set(BUILT_IN)
 
 
 def test_a_method_that_trains_keeps_one_clause_more(plugins: Any) -> None:

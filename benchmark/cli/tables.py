@@ -177,16 +177,19 @@ def print_board(
     dataset: str | None = None,
     **options: Any,
 ) -> None:
-    """The ranked table on stdout."""
+    """The ranked table on stdout: drawn on a terminal, Markdown elsewhere."""
     from ..leaderboard import leaderboard
-    from ..leaderboard_text import rich_view
+    from ..leaderboard_text import markdown, rich_view
     from ..policies import parse_policy
 
     board = leaderboard(found, dataset, roles=roles, policy=parse_policy(policy), **options)
-    _console().print(rich_view(board))
+    if sys.stdout.isatty():
+        _console().print(rich_view(board))
+    else:
+        line(markdown(board))
 
 
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 220)
+    return Console()
