@@ -27,9 +27,9 @@ from .discovery import Source, read_source
 from .errors import BenchError, PluginError, UsageError, near_misses
 
 if TYPE_CHECKING:
-    from .plugins import Dataset, Method, Plugin
+    from .plugins import Plugin
 
-__all__ = ["Kind", "PluginInfo", "create", "listed", "load_dataset", "load_method", "plugin_class"]
+__all__ = ["Kind", "PluginInfo", "create", "listed", "plugin_class"]
 
 Kind = Literal["methods", "datasets"]
 
@@ -239,13 +239,3 @@ def create(kind: Kind, name: str, values: Mapping[str, Any]) -> Plugin:
 
     info = find(kind, name)
     return validated(plugin_class(info), info.name, values)
-
-
-def load_method(name: str, values: Mapping[str, Any]) -> Method:
-    """:func:`create` for a method."""
-    return create("methods", name, values)  # type: ignore[return-value]  # plugin_class checked it
-
-
-def load_dataset(name: str, values: Mapping[str, Any]) -> Dataset:
-    """:func:`create` for a data set."""
-    return create("datasets", name, values)  # type: ignore[return-value]  # plugin_class checked it

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmark.errors import PluginError, UsageError
-from benchmark.registry import create, find, listed, load_dataset, load_method, plugin_class
+from benchmark.registry import create, find, listed, plugin_class
 
 GOOD = '''"""Says: {name}."""
 from benchmark import Method, Segmentation
@@ -59,8 +59,8 @@ def test_every_public_module_of_a_package_is_a_plugin(install: Install) -> None:
     found = {n: i for n, i in listed("methods").items() if i.distribution == "stranger-a"}
     assert list(found) == ["one", "three", "two"]
     assert (found["one"].module, found["one"].version) == ("stranger_a.one", "1.5")
-    assert load_method("two", {"size": "7"}).model_dump() == {"size": 7}
-    assert type(load_method("three", {})).__module__ == "stranger_a.three"
+    assert create("methods", "two", {"size": "7"}).model_dump() == {"size": 7}
+    assert type(create("methods", "three", {})).__module__ == "stranger_a.three"
 
 
 def test_an_entry_point_may_name_a_module_or_a_class(install: Install) -> None:
@@ -70,8 +70,8 @@ def test_an_entry_point_may_name_a_module_or_a_class(install: Install) -> None:
         "single = stranger_b.deep.one\nbetter = stranger_b.two:Better",
         {**package("stranger_b", two=two), **package("stranger_b/deep", one=GOOD)},
     )
-    assert load_method("single", {}).model_dump() == {"size": 3}
-    assert load_method("better", {}).model_dump() == {"size": 4}
+    assert create("methods", "single", {}).model_dump() == {"size": 3}
+    assert create("methods", "better", {}).model_dump() == {"size": 4}
     info = listed("methods")["better"]
     assert info.source is not None
     assert [p.default for p in info.source.parameters] == ["4"]
@@ -81,7 +81,7 @@ def test_data_sets_go_through_the_same_door(install: Install) -> None:
     text = "from benchmark import Dataset\nclass D(Dataset):\n    def index(self): return []\n"
     files = package("stranger_d", mine=text + "    def load(self, case_id): raise KeyError\n")
     install("stranger-d", "x = stranger_d", files, "datasets")
-    assert list(load_dataset("mine", {}).index()) == []
+    assert list(create("datasets", "mine", {}).index()) == []
     assert "mine" not in listed("methods")
 
 
@@ -101,8 +101,8 @@ def test_broken_plugins_are_listed_with_their_error_and_stop_no_other(install: I
         with pytest.raises(PluginError, match=f"{name!r}.*is broken"):
             find("methods", name)
     with pytest.raises(PluginError, match=r"cannot be imported: ModuleNotFoundError.*not_there"):
-        load_method("late", {})
-    assert load_method("good", {})
+        create("methods", "late", {})
+    assert create("methods", "good", {})
 
 
 def test_two_plugins_of_one_name_are_both_refused(install: Install) -> None:
@@ -151,7 +151,7 @@ def test_a_file_imports_its_siblings(plugins: Any) -> None:
     plugins.file("_shared", "SIZE = 11")
     text = "from ._shared import SIZE\n" + GOOD.replace("= 3", "= SIZE")
     path = plugins.file("mine", text.replace('"""Says: {name}."""', ""))
-    assert load_method(path, {}).model_dump() == {"size": 11}
+    assert create("methods", path, {}).model_dump() == {"size": 11}
 
 
 def test_files_of_one_name_in_two_folders_are_two_plugins(plugins: Any, tmp_path: Path) -> None:
@@ -164,9 +164,9 @@ def test_files_of_one_name_in_two_folders_are_two_plugins(plugins: Any, tmp_path
 
 
 def test_an_edited_file_is_imported_again_within_one_process(plugins: Any) -> None:
-    load_method(plugins.file("mine", GOOD), {})
+    create("methods", plugins.file("mine", GOOD), {})
     path = plugins.file("mine", GOOD.replace("= 3", "= 10"))
-    assert load_method(path, {}).model_dump() == {"size": 10}
+    assert create("methods", path, {}).model_dump() == {"size": 10}
 
 
 @pytest.mark.parametrize(
@@ -186,22 +186,22 @@ def test_an_edited_file_is_imported_again_within_one_process(plugins: Any) -> No
 )
 def test_a_file_that_is_no_plugin_is_refused(plugins: Any, text: str, says: str) -> None:
     with pytest.raises(PluginError, match=says):
-        load_method(plugins.file("mine", text), {})
+        create("methods", plugins.file("mine", text), {})
 
 
 def test_a_class_that_is_not_there_is_named(install: Install) -> None:
     install("stranger-g", "g = stranger_g.one:Gone", package("stranger_g", one=GOOD))
     with pytest.raises(PluginError, match="has no Method called Gone"):
-        load_method("g", {})
+        create("methods", "g", {})
 
 
 def test_an_alias_and_a_private_class_do_not_count_twice(plugins: Any) -> None:
     path = plugins.file("mine", GOOD + "Alias = Good\nclass _Base(Method): pass")
-    assert load_method(path, {}).model_dump() == {"size": 3}
+    assert create("methods", path, {}).model_dump() == {"size": 3}
 
 
 def test_what_a_plugin_prints_while_imported_stays_off_stdout(
     plugins: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load_method(plugins.file("mine", "print('hello')\n" + GOOD), {})
+    create("methods", plugins.file("mine", "print('hello')\n" + GOOD), {})
     assert capsys.readouterr() == ("", "hello\n")
