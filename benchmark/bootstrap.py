@@ -48,6 +48,7 @@ def resampled_counts(
 def resampled_means(
     values: Floats,
     patients: NDArray[Any],
+    weights: Floats | None = None,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -57,6 +58,8 @@ def resampled_means(
     Args:
         values: ``(case, column)``; NaN is undefined and takes no part in its column.
         patients: ``(case,)``; cases of one patient are drawn together.
+        weights: ``(case, column)``, not negative: how much a value counts in its mean; by default
+            all the same.
         resamples: How many.
         seed: Of the draws. The order of cases does not matter.
 
@@ -65,12 +68,15 @@ def resampled_means(
     """
     names, of_case = np.unique(np.asarray(patients).astype(str), return_inverse=True)
     defined = ~np.isnan(values)
+    weight = np.where(defined, 1.0 if weights is None else weights, 0.0)
+    weighted = np.where(defined, values, 0.0) * weight
     sums = np.zeros((len(names), values.shape[1]))
     numbers = np.zeros_like(sums)
     # In a fixed order within the patient, so that the order of cases cannot change a last digit.
-    order = np.lexsort((*reversed(np.where(defined, values, np.inf).T), of_case))
-    np.add.at(sums, of_case[order], np.where(defined, values, 0.0)[order])
-    np.add.at(numbers, of_case, defined.astype(np.float64))
+    keys = np.where(defined, values, np.inf)
+    order = np.lexsort((*(() if weights is None else weight.T), *reversed(keys.T), of_case))
+    np.add.at(sums, of_case[order], weighted[order])
+    np.add.at(numbers, of_case[order], weight[order])
     with np.errstate(invalid="ignore"):
         parts = [
             (counts @ sums) / (counts @ numbers)

@@ -34,7 +34,7 @@ _MESSAGE = 200
 #: Everything of a case that may be in an entry; whatever else a case table holds stays out.
 CASE_KEYS = ("case", "patient", "role", "fold", "site", "vendor", "pathology", "map", "excluded",
              "status", "message", "seconds", "peak_memory_mb", "diagonal_mm")  # fmt: skip
-SCORE_KEYS = ("region", "metric", "dim", "reference", "compared", "unit", "better")
+SCORE_KEYS = ("region", "metric", "dim", "reference", "compared", "unit", "better", "best")
 FEATURE_KEYS = ("source", "feature", "unit")
 #: What the scar-free panel reads.
 FEATURES = ("scar_ml",)
@@ -231,7 +231,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     rows = []
     for one in series:
-        shared = {**{key: one[key] for key in keys}, "level": "volume", "slice": None}
+        shared = {**{key: one.get(key) for key in keys}, "level": "volume", "slice": None}
         for i, (case, value) in enumerate(zip(ids, one["values"], strict=True)):
             status = one["status"].get(str(i), "ok")
             if status != "absent":

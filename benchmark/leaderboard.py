@@ -36,10 +36,10 @@ class Cell:
     """A mean over cases.
 
     Attributes:
-        mean: None if no case has a value.
+        mean: Each case weighs by the share of its seeds that have a value; None without any.
         low: Lower end of the 95 % interval over patients; None if it was not estimated.
         high: Upper end.
-        n_defined: Cases with a value under the policy.
+        n_defined: Cases with a value under the policy, in at least one seed.
         n_total: Cases to which the quantity applies; 0 where it never does.
     """
 
@@ -204,7 +204,7 @@ def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:
 
 
 def matrix(
-    means: pd.DataFrame, quantity: Quantity, labels: Sequence[str]
+    means: pd.DataFrame, quantity: Quantity, labels: Sequence[str], column: str = "value"
 ) -> tuple[pd.DataFrame, NDArray[np.str_]]:
     """Cases by methods: the values of one quantity, and the patient of each case.
 
@@ -212,10 +212,11 @@ def matrix(
         means: What :func:`benchmark.policies.case_means` gave.
         quantity: Which.
         labels: Columns, in order; NaN where a method has no value of the case.
+        column: Which column of ``means``.
     """
     rows = means[_is(means, quantity)]
     keys = [rows["patient"].astype(str), rows["case"].astype(str)]
-    wide = rows["value"].groupby([*keys, rows["label"].astype(str)]).mean().unstack()
+    wide = rows[column].groupby([*keys, rows["label"].astype(str)]).mean().unstack()
     wide = wide.reindex(columns=list(labels)).sort_index()
     return wide, wide.index.get_level_values("patient").to_numpy(dtype=str)
 
@@ -230,12 +231,15 @@ def _cells(
 ) -> dict[str, tuple[Cell, ...]]:
     means = case_means(table, policy)
     # One matrix of all columns of all methods over all cases: resampled jointly in one go.
-    wides = [matrix(means, c, labels)[0] for c in columns]
+    joint, shares = (
+        pd.concat([matrix(means, c, labels, what)[0] for c in columns], axis=1).sort_index()
+        for what in ("value", "defined")
+    )
     totals = [_totals(means[_is(means, c)]) for c in columns]
-    joint = pd.concat(wides, axis=1).sort_index()
     patients = joint.index.get_level_values(0).to_numpy(dtype=str)
     values = joint.to_numpy(dtype=np.float64)
-    resampled = resampled_means(values, patients, resamples=resamples, seed=seed)
+    weights = shares.to_numpy(dtype=np.float64)
+    resampled = resampled_means(values, patients, weights, resamples=resamples, seed=seed)
     cells: dict[str, tuple[Cell, ...]] = {}
     for j, label in enumerate(labels):
         row = []
@@ -243,7 +247,9 @@ def _cells(
             at = k * len(labels) + j
             known = ~np.isnan(values[:, at])
             low, high = interval(resampled[:, at], len(np.unique(patients[known])))
-            mean = float(values[known, at].mean()) if known.any() else None
+            weight = weights[known, at]
+            total = float((values[known, at] * weight).sum())
+            mean = total / float(weight.sum()) if known.any() else None
             row.append(Cell(mean, low, high, int(known.sum()), totals[k].get(label, 0)))
         cells[label] = tuple(row)
     return cells

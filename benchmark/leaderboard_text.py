@@ -34,7 +34,8 @@ def head_lines(board: Leaderboard) -> list[str]:
         f"Ranked by {board.rank_by}. Undefined values, policy {board.policy}: "
         f"{board.policy.sentence}.",
         f"Mean over cases [95 % bootstrap interval, {board.resamples} joint resamples of the "
-        "patients] cases with a value/cases. Seeds are averaged within each case first.",
+        "patients] cases with a value/cases. Seeds are averaged within each case first; a case "
+        "weighs by the share of its seeds that have a value.",
     ]
     if len(board.fingerprints) > 1:
         each = "; ".join(

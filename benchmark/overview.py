@@ -13,7 +13,8 @@ __all__ = ["Line", "overview"]
 
 #: Metric and dim of the lines, for each region in this order.
 _SHOWN = (("dice", None), ("hd95", "3d"), ("assd", "3d"), ("absolute_volume_error_ml", None))
-_COLUMNS = ["case", "region", "metric", "dim", "value", "worst", "status", "unit", "better"]
+_COLUMNS = ["case", "region", "metric", "dim", "value", "worst", "status", "unit", "better",
+            "best"]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,8 @@ def scar_free_panel(
     """Detection of scar per case, for the methods that give scar.
 
     Any voxel of scar is presence. Seeds are averaged within each case. A missing prediction is
-    wrong on either side, and has no volume.
+    wrong on either side, and has no volume: in the mean volume, a case weighs by the share of its
+    seeds with a prediction.
 
     Args:
         groups: Runs of each experiment by label.
@@ -83,14 +84,18 @@ def scar_free_panel(
         # NaN compares false on both sides: no prediction is neither a find nor a clean heart.
         right = np.where(present, found > 0, found == 0).astype(np.float64)
         frame = frame.assign(present=present, right=right)
+        frame = frame.assign(answered=frame["value"].notna())
         by_case = frame.groupby(["patient", "case"], sort=True)[
-            ["present", "right", "value"]
+            ["present", "right", "value", "answered"]
         ].mean()
         scarred = by_case["present"].to_numpy() > 0
         false = by_case["value"].to_numpy(dtype=np.float64)[~scarred]
         patients = by_case.index.get_level_values("patient").to_numpy(dtype=str)[~scarred]
         known = ~np.isnan(false)
-        means = resampled_means(false[:, None], patients, resamples=resamples, seed=seed)
+        share = by_case["answered"].to_numpy(dtype=np.float64)[~scarred]
+        means = resampled_means(
+            false[:, None], patients, share[:, None], resamples=resamples, seed=seed
+        )
         low, high = interval(means[:, 0], len(np.unique(patients[known])))
         hits = by_case["right"].to_numpy(dtype=np.float64)
         rows.append(
@@ -98,7 +103,9 @@ def scar_free_panel(
                 label=label,
                 sensitivity=wilson(float(hits[scarred].sum()), int(scarred.sum())),
                 specificity=wilson(float(hits[~scarred].sum()), int((~scarred).sum())),
-                false_ml=float(false[known].mean()) if known.any() else None,
+                false_ml=float(np.average(false[known], weights=share[known]))
+                if known.any()
+                else None,
                 low=low,
                 high=high,
                 n_missing=frame["case"][frame["value"].isna()].nunique(),

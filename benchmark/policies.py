@@ -82,24 +82,41 @@ def resolve(table: pd.DataFrame, policy: Policy) -> pd.DataFrame:
         return rows
     value = rows["value"].fillna(rows["worst"])
     if policy is Policy.BOTH_EMPTY_IS_PERFECT:
-        empty = (rows["value"].isna() & (rows["status"] == "both_empty")).to_numpy()
-        most = np.where(rows["unit"] == "%", 100.0, 1.0)
-        perfect = np.where(rows["better"] == "higher", most, 0.0)
-        value = value.mask(empty, pd.Series(perfect, index=rows.index))
+        value = value.mask(_both_empty(rows), _perfect(rows))
     return rows.assign(value=value)
+
+
+def _both_empty(rows: pd.DataFrame) -> pd.Series[bool]:
+    return rows["value"].isna() & (rows["status"] == "both_empty")
+
+
+def _perfect(rows: pd.DataFrame) -> pd.Series[float]:
+    """The value of perfect agreement; of tables older than the column, that of their metrics."""
+    older = pd.Series(np.where(rows["better"] == "higher", 1.0, 0.0), index=rows.index)
+    return rows["best"].fillna(older) if "best" in rows else older
 
 
 def case_means(table: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """One value per method and case: averaged over the case's slices, then over the seeds.
 
-    Seeds are averaged within the case first, so that a case weighs the same however often it was
-    predicted; folds hold different cases and are thereby concatenated. A case that is undefined
-    in some seeds is averaged over the others; one undefined in all of them stays NaN.
+    Seeds are averaged within the case first; folds hold different cases and are thereby
+    concatenated. A case that is undefined in some seeds is averaged over the others, and must then
+    weigh by their share, ``defined``, in a mean over cases. Weighing in full, a scar-free heart
+    where one seed of ten invents scar would cost as much as one where all ten do, and a method
+    would look the worse the more seeds it was trained with.
 
     Returns:
-        Columns :data:`KEYS` and ``value``, sorted by them.
+        Columns :data:`KEYS`, sorted by them; ``value``, NaN if undefined in all seeds; ``defined``,
+        the share of seeds with a value; ``empty``, the share without one because both masks were
+        empty (in all slices of the case); ``perfect``, the value of perfect agreement.
     """
     rows = resolve(table, policy)
-    by_run = rows.groupby([*KEYS, "run"], observed=True, dropna=False)["value"].mean()
+    rows = rows.assign(empty=_both_empty(rows), perfect=_perfect(rows))
+    by_run = rows.groupby([*KEYS, "run"], observed=True, dropna=False)[
+        ["value", "empty", "perfect"]
+    ].agg({"value": "mean", "empty": "min", "perfect": "first"})
+    by_run = by_run.assign(
+        defined=by_run["value"].notna().astype("float64"), empty=by_run["empty"].astype("float64")
+    )
     means = by_run.groupby(level=KEYS, observed=True, dropna=False).mean()
-    return means.reset_index()
+    return means[["value", "defined", "empty", "perfect"]].reset_index()

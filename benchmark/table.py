@@ -50,8 +50,9 @@ SCORE_COLUMNS = (
     "unit",
     "better",
     "worst",
+    "best",
 )
-_NUMBERS = ("value", "worst", "seconds", "peak_memory_mb", "diagonal_mm")
+_NUMBERS = ("value", "worst", "best", "seconds", "peak_memory_mb", "diagonal_mm")
 _INTEGERS = ("slice", "seed", "fold", "case_fold")
 
 

@@ -95,3 +95,16 @@ def test_what_cannot_be_estimated_is_null():
 def test_equal_values_give_an_interval_of_no_width():
     means = resampled_means(np.full((5, 1), 0.25), np.arange(5), resamples=50)
     assert interval(means[:, 0], 5) == (0.25, 0.25)
+
+
+def test_a_value_of_half_weight_counts_half_in_every_resample():
+    values = np.array([[1.0], [3.0], [np.nan]])
+    patients = np.array(["p", "q", "r"])
+    weights = np.array([[1.0], [0.5], [1.0]])
+    got = resampled_means(values, patients, weights, resamples=40, seed=2)
+    for counts, (mean,) in zip(next(resampled_counts(3, 40, seed=2)), got, strict=True):
+        total = counts[0] + 0.5 * counts[1]
+        if total:
+            assert mean == pytest.approx((counts[0] + 1.5 * counts[1]) / total, rel=1e-14)
+        else:
+            assert np.isnan(mean)

@@ -50,6 +50,43 @@ def test_seeds_are_averaged_within_the_case_and_undefined_seeds_left_out(make_ru
     means = case_means(load_runs(paths), Policy.WORST_CASE)
     assert means["case"].tolist() == ["a", "b"]
     assert means["value"].tolist() == pytest.approx([0.3, 0.0])
+    assert means["defined"].tolist() == [1.0, 0.5]
+    assert means["empty"].tolist() == [0.0, 0.5]
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+def test_more_seeds_of_the_same_quality_change_no_mean(make_run, policy):
+    """Scar .8 in two hearts; of six scar-free hearts, each seed invents scar in two."""
+
+    def rows(alarms):
+        found = [make_run.score(f"s{i}", 0.8) for i in range(2)]
+        return found + [
+            make_run.score(f"n{i}", 0.0, "ref_empty")
+            if i in alarms
+            else make_run.score(f"n{i}", None, "both_empty")
+            for i in range(6)
+        ]
+
+    alarms = [(0, 1), (2, 3), (4, 5)]
+    one = [make_run("one", rows(alarms[0]))]
+    three = [make_run("three", rows(a), seed=s) for s, a in enumerate(alarms)]
+    board = leaderboard(read_runs([*one, *three]), columns=[DICE], policy=policy, resamples=200)
+    means = {row.label: row.cells[0].mean for row in board.rows}
+    expected = (2 * 0.8 + 4) / 8 if policy is Policy.BOTH_EMPTY_IS_PERFECT else 2 * 0.8 / 4
+    assert means == {"one": pytest.approx(expected), "three": pytest.approx(expected)}
+    for row in board.rows:
+        assert row.cells[0].low <= row.cells[0].mean <= row.cells[0].high
+
+
+def test_perfect_is_what_the_metric_s_card_says(make_run):
+    """A ratio whose best is 2 of a stranger, and a table from before the column."""
+    rows = [
+        make_run.score("a", None, "both_empty", metric="dice", best=2.0),
+        make_run.score("b", None, "both_empty", metric="dice"),
+        make_run.score("c", None, "both_empty", metric="hd95"),
+    ]
+    table = resolve(load_runs([make_run("x", rows)]), Policy.BOTH_EMPTY_IS_PERFECT)
+    assert table["value"].tolist() == [2.0, 1.0, 0.0]
 
 
 def test_slices_are_averaged_before_seeds(make_run):

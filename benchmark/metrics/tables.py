@@ -37,6 +37,7 @@ SCORES: Mapping[str, str] = MappingProxyType(
         "unit": "string",
         "better": "string",
         "worst": "float64",
+        "best": "float64",
     }
 )
 COUNTS: Mapping[str, str] = MappingProxyType(
@@ -116,4 +117,5 @@ def score_rows(
                 "unit": card.unit,
                 "better": card.better,
                 "worst": s.worst,
+                "best": card.best,
             }
