@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .bootstrap import RESAMPLES
 from .errors import DataError, UsageError, near_misses
@@ -42,6 +43,11 @@ def compare(
     seed: int = 0,
 ) -> pd.DataFrame:
     """Paired differences of one quantity between methods, with intervals.
+
+    Where the policy leaves a case out because both masks are empty, but the other method has a
+    value, the case counts, and that empty answer as perfect: it was right. Otherwise a method
+    would be forgiven its false alarms wherever the other one raised none. A case that only one
+    method has a value of is left out, and the note says how many there are.
 
     Args:
         table: What :func:`benchmark.table.tidy` made.
@@ -80,7 +86,8 @@ def compare(
         )
     if baseline is not None and baseline not in labels:
         raise UsageError(f"There is no method {baseline!r}.", near_misses(baseline, labels))
-    wide, patients = matrix(means, quantity, labels)
+    sides = _sides(means, quantity, labels, policy)
+    patients = sides[labels[0]].patients
     if baseline is None:
         pairs = list(combinations(labels, 2))
     else:
@@ -96,10 +103,59 @@ def compare(
     }
     found = []
     for a, b in pairs:
-        values = [wide[label].to_numpy(dtype=np.float64) for label in (a, b)]
-        result = paired(values[0], values[1], patients, resamples=resamples, seed=seed)
-        found.append({"a": a, "b": b, **facts, **asdict(result)})
+        ours, theirs, remarks = _common(sides[a], sides[b], a, b)
+        result = asdict(paired(ours, theirs, patients, resamples=resamples, seed=seed))
+        note = "; ".join(part for part in (result.pop("note"), *remarks) if part)
+        found.append({"a": a, "b": b, **facts, **result, "note": note})
     return pd.DataFrame(found)
+
+
+class _Side(NamedTuple):
+    """One method's values by case: as the policy has them, and with empty answers as perfect."""
+
+    plain: NDArray[np.float64]
+    filled: NDArray[np.float64]
+    patients: NDArray[np.str_]
+
+
+def _sides(
+    means: pd.DataFrame, quantity: Quantity, labels: Sequence[str], policy: Policy
+) -> dict[str, _Side]:
+    names = ("value", "defined", "empty", "perfect")
+    wide = {name: matrix(means, quantity, labels, name)[0] for name in names}
+    patients = matrix(means, quantity, labels)[1]
+    sides = {}
+    for label in labels:
+        value, defined, empty, perfect = (
+            wide[name][label].to_numpy(dtype=np.float64) for name in names
+        )
+        if policy is Policy.EXCLUDE:  # says itself that nothing undefined counts
+            empty = np.zeros_like(empty)
+        filled = np.where(empty > 0, np.nan_to_num(value) * defined + perfect * empty, value)
+        shares = np.where(empty > 0, defined + empty, 1.0)
+        sides[label] = _Side(value, filled / shares, patients)
+    return sides
+
+
+def _common(
+    ours: _Side, theirs: _Side, a: str, b: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """The values to compare, NaN where a case does not count, and what to say about them."""
+    counts = ~(np.isnan(ours.plain) & np.isnan(theirs.plain))
+    values = [np.where(counts, side.filled, np.nan) for side in (ours, theirs)]
+    remarks = []
+    for name, value, side, other in (
+        (a, values[0], ours, values[1]),
+        (b, values[1], theirs, values[0]),
+    ):
+        both = ~np.isnan(value) & ~np.isnan(other)
+        put_in = int((both & (value != side.plain)).sum())
+        if put_in:
+            remarks.append(f"{put_in} rightly empty of {name} taken as perfect")
+        alone = int((~np.isnan(value) & np.isnan(other)).sum())
+        if alone:
+            remarks.append(f"{alone} left out: only {name} has a value")
+    return values[0], values[1], remarks
 
 
 def comparison_markdown(comparison: pd.DataFrame) -> str:
@@ -108,7 +164,8 @@ def comparison_markdown(comparison: pd.DataFrame) -> str:
     policies = ", ".join(sorted(set(comparison["policy"])))
     return (
         markdown_table(_HEADER, lines, left=3)
-        + f"\nPolicy {markdown_cell(policies)}; cases where both have a value; percentile "
+        + f"\nPolicy {markdown_cell(policies)}; cases where both have a value, or one has and the "
+        "other is rightly empty, which is taken as perfect; percentile "
         "bootstrap over patients; Wilcoxon signed-rank over patients, two-sided, not corrected for "
         "the number of comparisons.\n"
     )

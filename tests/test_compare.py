@@ -38,7 +38,51 @@ def test_only_common_cases_count(make_run):
     (row,) = compare(table).to_dict("records")
     assert (row["n_cases"], row["mean_a"], row["mean_b"]) == (1, 0.9, 0.6)
     assert pd.isna(row["p"])
-    assert row["note"] == "fewer than 2 patients"
+    assert row["note"] == (
+        "fewer than 2 patients; 1 left out: only x has a value; 1 left out: only y has a value"
+    )
+
+
+def halves(make_run, **methods):
+    """Runs of one or more seeds of each method; None is a scar-free heart left empty."""
+    return load_runs(
+        make_run(
+            name,
+            [
+                make_run.score(case, 0.0 if v == "alarm" else v, STATUS.get(v, "ok"))
+                for case, v in zip("abcd", column, strict=False)
+            ],
+            seed=seed,
+        )
+        for name, columns in methods.items()
+        for seed, column in enumerate(columns)
+    )
+
+
+STATUS = {None: "both_empty", "alarm": "ref_empty"}
+
+
+def test_a_false_alarm_costs_as_much_as_a_right_silence_earns(make_run):
+    """The scar-free heart b is 0 against 1; the scar-free heart c, empty in both, is left out."""
+    table = halves(make_run, x=[[0.8, None, None]], y=[[0.9, "alarm", None]])
+    (row,) = compare(table).to_dict("records")
+    assert (row["n_cases"], row["difference"]) == (2, pytest.approx((-0.1 + 1.0) / 2))
+    assert (row["mean_a"], row["mean_b"]) == (pytest.approx(0.9), pytest.approx(0.45))
+    assert row["note"] == "1 rightly empty of x taken as perfect"
+    swapped = compare(table, baseline="x").to_dict("records")[0]
+    assert swapped["difference"] == -row["difference"]
+    assert swapped["note"] == row["note"]
+    excluded = compare(table, policy=Policy.EXCLUDE).to_dict("records")[0]
+    assert (excluded["n_cases"], excluded["difference"]) == (1, pytest.approx(-0.1))
+    assert "1 left out: only y has a value" in excluded["note"]
+    perfect = compare(table, policy=Policy.BOTH_EMPTY_IS_PERFECT).to_dict("records")[0]
+    assert (perfect["n_cases"], perfect["difference"]) == (3, pytest.approx(0.9 / 3))
+
+
+def test_of_several_seeds_each_that_is_rightly_empty_counts_as_perfect(make_run):
+    table = halves(make_run, x=[[None], ["alarm"], [None], [None]], y=[["alarm"]])
+    (row,) = compare(table).to_dict("records")
+    assert (row["mean_a"], row["mean_b"], row["difference"]) == (0.75, 0.0, 0.75)
 
 
 def test_every_pair_or_all_against_a_baseline(make_run):
