@@ -18,7 +18,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A reader sees the old file or the new one, never half of one, and a killed process leaves at
     most a hidden ``.NAME.PID.tmp``. The name carries the process, so that two writers of the same
-    file do not write into each other. Any OSError inside the block is taken for one of writing.
+    file do not write into each other. An OSError inside the block is taken for one of writing,
+    unless it names another file.
 
     Raises:
         DataError: The folder cannot be made or written to, or the disk is full.
@@ -32,6 +33,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
+        if error.filename not in (None, str(path), str(temporary), path, temporary):
+            raise
         raise unwritable(path, error) from error
     finally:
         with suppress(OSError):

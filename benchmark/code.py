@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 from .closure import ENGINE, files_of, hash_files
 from .errors import PluginError
+from .metrics.cards import modules
 from .registry import PluginInfo
 
-__all__ = ["code_hash", "engine_hash"]
+__all__ = ["code_hash", "engine_hash", "metrics_hash"]
 
 
 def code_hash(info: PluginInfo) -> str:
@@ -26,21 +29,54 @@ def code_hash(info: PluginInfo) -> str:
     try:
         if info.module.endswith(".py"):
             return hash_files(files_of(info.path, info.path.stem))
-        return _installed_hash(info.path, info.module, bool(info.distribution))
+        return _installed_hash(info.path, info.module, info.distribution)
     except (SyntaxError, ValueError, OSError) as error:
         raise PluginError(f"{info.name!r} imports a broken file: {error}.") from error
 
 
 @cache
-def _installed_hash(path: Path, module: str, whole: bool) -> str:
+def metrics_hash() -> str:
+    """Hash of the code of every metric there is, and of all that it imports.
+
+    Metrics are loaded by name, so no import of the engine leads to them.
+    """
+    files: set[Path] = set()
+    for module, distribution in modules():
+        source = getattr(import_module(module), "__file__", None)
+        if source:
+            files |= _installed_files(Path(source), module, distribution)
+    return hash_files(files)
+
+
+@cache
+def _installed_hash(path: Path, module: str, distribution: str) -> str:
+    return hash_files(_installed_files(path, module, distribution))
+
+
+def _installed_files(path: Path, module: str, distribution: str) -> set[Path]:
     files = files_of(path, module)
     top = module.partition(".")[0]
-    if whole and top != "benchmark":
-        # A stranger's code may import in ways that text does not show: take its whole package.
+    if distribution and top != "benchmark":
+        # A stranger's code may import in ways that text does not show, and bring weights: take all
+        # that was installed with it, and of an editable install at least its whole package.
+        files |= set(_shipped(distribution))
         spec = find_spec(top)
         for folder in (spec.submodule_search_locations or []) if spec else []:
             files |= {p.resolve() for p in Path(folder).rglob("*.py")}
-    return hash_files(files)
+    return files
+
+
+def _shipped(distribution: str) -> Iterator[Path]:
+    """Files of an installed distribution, but for caches and its own metadata."""
+    try:
+        files = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError:
+        return  # a folder on the path, not installed
+    for file in files:
+        path = Path(str(file.locate()))
+        plain = not file.parent.name.endswith(".dist-info") and "__pycache__" not in file.parts
+        if plain and ".." not in file.parts and path.is_file():
+            yield path.resolve()
 
 
 @cache

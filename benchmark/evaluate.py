@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from .atomic import replacing
 from .errors import BenchError, DataError, near_misses
 from .grid import Grid, same_grid
@@ -28,17 +26,19 @@ from .parquet import table_writer
 from .plugins import Dataset
 from .progress import Reporter
 from .references import DatasetReferences, FolderReferences, References
-from .scoring import COUNTS, FEATURES, SCORES, CaseScores, ScoreTask, arrow_schema, score_case
+from .scoring import (
+    SCORES,
+    TABLES,
+    CaseScores,
+    ScoreTask,
+    arrow_schema,
+    score_case,
+    unreadable_case,
+)
 from .types import Labels, Role
 
-__all__ = ["TABLES", "Summary", "evaluate"]
+__all__ = ["Summary", "evaluate"]
 
-#: The tables that are written, and their columns.
-TABLES: Mapping[str, Mapping[str, str]] = {
-    "scores": SCORES,
-    "counts": COUNTS,
-    "features": FEATURES,
-}
 _SHOWN = 20
 
 
@@ -182,36 +182,34 @@ def _scored(
 ) -> Iterator[tuple[str, CaseScores, str | None]]:
     """Case by case: its rows, and what went wrong with it."""
     for case in source.ids:
+        try:
+            reference = source.load(case)
+        except BenchError as error:
+            fault = error.problem
+            yield case, unreadable_case(
+                case, fault, source.annotates, codes.regions, metrics=metrics
+            ), fault  # fmt: skip
+            continue
         task: dict[str, Any] = {
             "case": case,
             "annotates": source.annotates,
             "produces": codes.regions,
+            "reference": reference.labels,
+            "spacing": reference.grid.spacing,
+            "apex": reference.apex,
+            "slice_positions": reference.slice_positions,
+            "image": reference.image,
         }
-        fault, drawn = None, None
+        mistake, drawn = None, None
         try:
-            reference = source.load(case)
+            drawn = _prediction(found.get(case), codes, reference.grid)
         except BenchError as error:
-            # The grid is not known either; nothing is measured on it.
-            nothing = np.zeros((1, 1, 1), np.uint8)
-            task |= {"reference": nothing, "spacing": (1.0, 1.0, 1.0), "describe": frozenset()}
-            fault = error.problem
-        else:
-            task |= {
-                "reference": reference.labels,
-                "spacing": reference.grid.spacing,
-                "apex": reference.apex,
-                "slice_positions": reference.slice_positions,
-                "image": reference.image,
-            }
-            try:
-                drawn = _prediction(found.get(case), codes, reference.grid)
-            except BenchError as error:
-                fault = error.problem
-        if fault is not None:
-            task |= {"status": "error", "message": fault}
+            mistake = error.problem
+        if mistake is not None:
+            task |= {"status": "error", "message": mistake}
         elif drawn is None:
             task |= {"message": "no file of this case among the predictions"}
-        yield case, score_case(ScoreTask(prediction=drawn, **task), metrics=metrics), fault
+        yield case, score_case(ScoreTask(prediction=drawn, **task), metrics=metrics), mistake
 
 
 def _prediction(path: Path | None, codes: LabelMap, expected: Grid) -> Labels | None:

@@ -177,8 +177,10 @@ class DatasetReferences:
             found = self.dataset.load(case)
         except BenchError:
             raise
-        except OSError as error:
-            raise DataError(f"Case {case!r} cannot be read: {error}.") from error
+        except Exception as error:  # a stranger's data set may raise anything
+            raise DataError(
+                f"Case {case!r} cannot be read: {type(error).__name__}: {error}."
+            ) from error
         labels, target = found.reference.labels, found.study.target
         if labels is None:
             raise DataError(f"The reference of {case!r} has contours only, no labels.")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,26 +16,27 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .code import engine_hash
+from .code import engine_hash, metrics_hash
+from .errors import BenchError, DataError
 from .fingerprint import combined
 from .metrics.cards import definitions_hash
 from .nifti import read_labels
 from .parquet import table_writer, write_table
+from .plugins import Dataset
 from .progress import Reporter
-from .scoring import COUNTS, FEATURES, SCORES, CaseScores, ScoreTask, arrow_schema, score_case
+from .scoring import TABLES, CaseScores, ScoreTask, arrow_schema, score_case, unreadable_case
 from .types import Case
 
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["TABLES", "score"]
-
-TABLES = {"scores": SCORES, "counts": COUNTS, "features": FEATURES}
+__all__ = ["score"]
 
 
 @cache
 def _code() -> str:
-    return engine_hash("scoring", "clinical", "scored", "types")
+    return combined({"engine": engine_hash("scoring", "clinical", "scored", "types"),
+                     "metrics": metrics_hash()})  # fmt: skip
 
 
 def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> None:
@@ -59,6 +59,8 @@ def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> No
                     path = _part(parts, keys[case_id], table)
                     write_table(path, arrow_schema(columns), getattr(scores, table))
                 advance(case_id)
+    # From here on the tables may be of two scorings, which no marker may vouch for.
+    folder.withdraw("score")
     for table, columns in TABLES.items():
         with table_writer(folder.path / f"{table}.parquet", arrow_schema(columns)) as writer:
             for case_id in rows:
@@ -91,9 +93,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
+    annotates, produces = frozenset(plan.dataset.annotates), frozenset(plan.method.produces)
     if plan.prints[case_id].error:
-        return _without_reference(plan, case_id, row)
-    case = plan.dataset.load(case_id)
+        message = row["message"] or plan.prints[case_id].error
+        return unreadable_case(case_id, message, annotates, produces)
+    case = _loaded(plan.dataset, case_id)
     study, target = case.study, case.study.target
     prediction = None
     message = row["message"]
@@ -116,8 +120,8 @@ def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
             spacing=target.spacing,
             apex=study.apex,
             slice_positions=target.slice_positions,
-            annotates=frozenset(plan.dataset.annotates),
-            produces=frozenset(plan.method.produces),
+            annotates=annotates,
+            produces=produces,
             status=reasons.get(row["status"], "no_prediction"),
             message=message,
             image=target,
@@ -128,24 +132,22 @@ def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
     return scores
 
 
-def _without_reference(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
-    """Rows for a case whose files cannot be read: one error per region and metric, no number.
+def _loaded(dataset: Dataset, case_id: str) -> Case:
+    """The case, which could be read a moment ago.
 
-    Nothing is known of its field of view, so not even the worst value is.
+    Raises:
+        BenchError: It no longer can. Better no table than one with a passing fault in it.
     """
-    import numpy as np
-
-    nothing = np.zeros((1, 1, 1), dtype=np.uint8)
-    rows = score_case(
-        ScoreTask(
-            case=case_id, reference=nothing, prediction=None, spacing=(1.0, 1.0, 1.0),
-            annotates=frozenset(plan.dataset.annotates),
-            produces=frozenset(plan.method.produces),
-            status="error", message=row["message"] or plan.prints[case_id].error,
-            describe=frozenset(),
-        )
-    )  # fmt: skip
-    return replace(rows, scores=[{**score, "worst": None} for score in rows.scores])
+    try:
+        return dataset.load(case_id)
+    except BenchError:
+        raise
+    except Exception as error:  # a stranger's data set may raise anything
+        raise DataError(
+            f"Case {case_id!r} could be predicted and can no longer be read: "
+            f"{type(error).__name__}: {error}.",
+            "Start the run again: what is done is kept.",
+        ) from error
 
 
 def _picture(plan: Plan, case: Case, prediction: Any) -> None:

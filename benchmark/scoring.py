@@ -7,7 +7,7 @@ rows, in an order and with columns that depend on nothing but its input.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,12 +30,21 @@ __all__ = [
     "FEATURES",
     "FORMAT",
     "SCORES",
+    "TABLES",
     "CaseScores",
     "ScoreTask",
     "arrow_schema",
     "score",
     "score_case",
+    "unreadable_case",
 ]
+
+#: The tables that scoring leaves, and their columns.
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "scores": SCORES,
+    "counts": COUNTS,
+    "features": FEATURES,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,3 +241,32 @@ def score_case(
         out.counts.extend(comparison.count_rows(identity))
     out.features.extend(comparison.feature_rows())
     return out
+
+
+def unreadable_case(
+    case: str,
+    message: str,
+    annotates: frozenset[Region],
+    produces: frozenset[Region],
+    *,
+    metrics: Collection[str] | None = None,
+) -> CaseScores:
+    """Rows for a case whose reference cannot be read: an error for each value it would have had.
+
+    Nothing is known of its field of view, so there is no worst value either.
+
+    Args:
+        case: Its id.
+        message: What is wrong with it.
+        annotates: Regions the reference would say something about.
+        produces: Regions the prediction would say something about.
+        metrics: Names of metrics; all by default.
+    """
+    nothing = np.zeros((1, 1, 1), dtype=np.uint8)
+    task = ScoreTask(
+        case=case, reference=nothing, prediction=None, spacing=(1.0, 1.0, 1.0),
+        annotates=annotates, produces=produces, status="error", message=message,
+        describe=frozenset(),
+    )  # fmt: skip
+    rows = score_case(task, metrics=metrics)
+    return replace(rows, scores=[{**row, "worst": None} for row in rows.scores])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmark.closure import ENGINE, files_of, hash_files
-from benchmark.code import code_hash, engine_hash
+from benchmark.code import code_hash, engine_hash, metrics_hash
 from benchmark.errors import PluginError
+from benchmark.metrics import cards
 from benchmark.registry import PluginInfo, find
 
 
@@ -138,8 +140,39 @@ def test_a_sibling_that_is_no_python_is_one_clear_error(plugins: Any) -> None:
 
 def test_the_engine_s_hash_covers_what_its_modules_import() -> None:
     assert engine_hash("scoring") != engine_hash("types")
-    assert engine_hash("metrics") == engine_hash("metrics")
     for module in ("trained", "predicted"):
         files = {p.name for p in files_of(ENGINE / f"{module}.py", f"benchmark.{module}")}
         assert {"types.py", "regions.py", "plugins.py"} <= files
         assert not {"leaderboard.py", "scoring.py", "pictures.py", "runner.py"} & files
+
+
+def test_every_metric_s_code_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics are loaded by name: the engine's imports do not lead to them."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "__init__.py").touch()
+    helper = tmp_path / "theirs" / "helper.py"
+    helper.write_text("FACTOR = 1\n")
+    (tmp_path / "theirs" / "late.py").write_text("import theirs.helper\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    built_in = {f"benchmark.metrics.{name}" for name in ("overlap", "surface", "volume")}
+    assert {module for module, _ in cards.modules()} >= built_in
+    covered: list[set[str]] = []
+
+    def noted(files: Iterable[Path]) -> str:
+        covered.append({p.name for p in files})
+        return hash_files(files)
+
+    monkeypatch.setattr("benchmark.code.hash_files", noted)
+    monkeypatch.setattr(
+        "benchmark.code.modules", lambda: (*cards.modules(), ("theirs.late", "theirs-dist"))
+    )
+    hashes = []
+    for text in ("FACTOR = 1\n", "FACTOR = 2\n"):
+        helper.write_text(text)
+        metrics_hash.cache_clear()
+        hashes.append(metrics_hash())
+    metrics_hash.cache_clear()
+    assert hashes[0] != hashes[1]
+    assert covered[0] >= {"overlap.py", "surface.py", "volume.py", "helper.py"}
+    scoring = {p.name for p in files_of(ENGINE / "scoring.py", "benchmark.scoring")}
+    assert scoring >= {"distances.py", "measure.py", "counts.py", "clinical.py"}

@@ -16,10 +16,13 @@ import pytest
 
 from benchmark.datasets.emidec import Emidec
 from benchmark.errors import DataError, UsageError
-from benchmark.evaluate import TABLES, evaluate
+from benchmark.evaluate import evaluate
 from benchmark.labels import parse_labels
 from benchmark.masks import find_files
-from benchmark.scoring import SCORES, arrow_schema
+from benchmark.nifti import write_labels
+from benchmark.plan import resolve
+from benchmark.plugins import Dataset
+from benchmark.scoring import SCORES, TABLES, arrow_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 EMIDEC = Path(os.environ.get("SCARBENCH_EMIDEC", ROOT.parent / "shared" / "data" / "emidec"))
@@ -157,6 +160,12 @@ def test_a_case_that_cannot_be_read_is_an_error_row_and_the_others_go_on(
     broken = [r for r in rows if r["case"] == "b"]
     assert broken
     assert {r["value"] for r in broken} == {None}
+    worst = {r["worst"] for r in broken if r["metric"] in ("hd", "absolute_volume_error_ml")}
+    if side == 0:
+        # nothing is known of its field of view, so no policy may put a number in
+        assert {r["worst"] for r in broken} == {None}
+    else:
+        assert {w is None for w in worst} == {True, False}
     dice = [r for r in broken if (r["metric"], r["region"]) == ("dice", "scar")]
     assert {r["status"] for r in dice if r["level"] == "volume"} == {"error"}
     assert message in dice[0]["message"]
@@ -346,3 +355,20 @@ def test_a_data_set_gives_references_apex_and_images(tmp_path: Path) -> None:
     rows = [r for r in table(tmp_path / "out") if r["case"] == "Case_P050"]
     assert value(rows, region="core_scar", level="volume") == 1.0
     assert value(rows, region="lv", level="apex") == 1.0
+
+
+def test_whatever_a_strangers_data_set_raises_is_the_row_of_its_case(
+    tmp_path: Path, plugins: Any
+) -> None:
+    text = Path(plugins.toy()).read_text().replace("raise DataError(", "raise ValueError(")
+    broken = resolve("datasets", plugins.file("odd", text), {"unreadable": "b"}).plugin
+    assert isinstance(broken, Dataset)
+    prediction = tmp_path / "pred"
+    prediction.mkdir()
+    for case in "ab":
+        study = resolve("datasets", plugins.toy(), {}).plugin.load(case).study
+        write_labels(prediction / f"{case}.nii.gz", np.zeros((3, 20, 18), np.uint8), study.target)
+    summary = evaluate(broken, prediction, tmp_path / "out", roles=["test"], metrics=["dice"])
+    assert list(summary.failed) == ["b"]
+    assert "ValueError" in summary.failed["b"]
+    assert (summary.cases, summary.missing) == (3, ("c",))

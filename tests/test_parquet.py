@@ -77,3 +77,11 @@ def test_replacing_uses_a_name_of_its_own_beside_the_target(tmp_path: Path) -> N
         assert temporary.name == f".x.csv.{os.getpid()}.tmp"
         assert not (tmp_path / "deep" / "x.csv").exists()
     assert (tmp_path / "deep" / "x.csv").read_text() == "1"
+
+
+def test_an_error_of_another_file_is_not_taken_for_one_of_writing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="image"), replacing(tmp_path / "a.csv"):
+        (tmp_path / "image.nii").read_bytes()
+    with pytest.raises(DataError, match=r"a\.csv cannot be written"), replacing(tmp_path / "a.csv"):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []

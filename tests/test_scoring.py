@@ -14,7 +14,7 @@ from benchmark.errors import UsageError
 from benchmark.metrics import Card, cards, metric
 from benchmark.metrics.definition import STATUSES
 from benchmark.metrics.tables import COUNTS, FEATURES, SCORES
-from benchmark.scoring import ScoreTask, arrow_schema, score_case
+from benchmark.scoring import ScoreTask, arrow_schema, score_case, unreadable_case
 
 SPACING = (10.0, 1.0, 1.0)
 SHAPE = (5, 30, 40)
@@ -472,3 +472,48 @@ def test_a_real_case_against_itself_shifted_in_plane():
     volume = next(r for r in scored.features if r["feature"] == "lv_ml")
     assert volume["value"] == pytest.approx((labels > 0).sum() * np.prod(spacing) / 1000)
     assert {r["status"] for r in scored.scores} <= {"ok", "both_empty"}
+
+
+@pytest.mark.parametrize("status", ["no_prediction", "error"])
+def test_no_answer_to_a_scar_free_heart_is_no_volume_error_of_zero(status):
+    blank = np.where(heart() >= 3, 2, heart())
+    scored = score_case(task(blank, None, status=status))
+    for name in ("volume_error_ml", "absolute_volume_error_ml", "volume_error_percent"):
+        for level in ("volume", "slice"):
+            found = rows(scored, region="scar", metric=name, level=level)
+            assert {(r["value"], r["worst"]) for r in found} == {(None, None)}
+    # an empty answer, though, is right
+    right = score_case(task(blank, np.zeros_like(blank)))
+    found = one(right, region="scar", metric="volume_error_ml")
+    assert (found["value"], found["worst"]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("annotates", "known"),
+    [
+        ({Region.SCAR}, False),
+        ({Region.SCAR, Region.MVO}, False),
+        ({Region.SCAR, Region.CAVITY}, True),
+        ({Region.SCAR, Region.MYOCARDIUM}, True),
+    ],
+)
+def test_thirds_are_those_of_an_annotated_ventricle(annotates, known):
+    """Scar alone does not say from where to where the left ventricle reaches."""
+    scored = score_case(task(apex="first", annotates=frozenset(annotates)))
+    (row,) = rows(scored, region="scar", metric="dice", level="middle")
+    assert (row["status"] != "not_applicable") is known
+    if not known:
+        assert "no outline of the left ventricle" in row["message"]
+
+
+def test_an_unreadable_case_has_the_rows_of_a_readable_one_but_slices_and_no_number():
+    whole = score_case(task(apex="first", prediction=None))
+    lost = unreadable_case("c1", "cut off", frozenset(Region), frozenset(Region))
+    key = ("region", "metric", "level", "dim")
+    expected = {tuple(r[k] for k in key) for r in whole.scores if r["region"] != "core_scar"}
+    assert {tuple(r[k] for k in key) for r in lost.scores} >= {
+        k for k in expected if k[2] == "volume"
+    }
+    assert {(r["value"], r["worst"]) for r in lost.scores} == {(None, None)}
+    statuses = {r["status"] for r in lost.scores if r["level"] == "volume"}
+    assert statuses == {"error", "not_applicable"}  # the latter: core scar

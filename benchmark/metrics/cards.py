@@ -15,7 +15,7 @@ from types import MappingProxyType, ModuleType
 from ..errors import UsageError, near_misses
 from .definition import Card, Metric
 
-__all__ = ["GROUP", "Card", "cards", "definitions_hash", "metrics", "problems", "select"]
+__all__ = ["GROUP", "Card", "cards", "definitions_hash", "metrics", "modules", "problems", "select"]
 
 #: Entry point group; each entry names a metric, a collection of them, or a module that holds some.
 GROUP = "benchmark.metrics"
@@ -35,6 +35,11 @@ def cards() -> Mapping[str, Card]:
 def problems() -> Mapping[str, str]:
     """What is wrong with entry points that could not be loaded, by their name."""
     return _loaded()[1]
+
+
+def modules() -> tuple[tuple[str, str], ...]:
+    """The modules that define metrics, and the distribution of each (empty if unknown)."""
+    return _loaded()[2]
 
 
 def select(names: Collection[str] | None = None) -> tuple[Metric, ...]:
@@ -62,11 +67,13 @@ def definitions_hash(names: Iterable[str] | None = None) -> str:
 
 
 @cache
-def _loaded() -> tuple[Mapping[str, Metric], Mapping[str, str]]:
+def _loaded() -> tuple[Mapping[str, Metric], Mapping[str, str], tuple[tuple[str, str], ...]]:
     found: dict[str, Metric] = {}
     wrong: dict[str, str] = {}
+    homes: set[tuple[str, str]] = set()
     for name in _BUILT_IN:
         found.update((m.card.name, m) for m in _held(import_module(f".{name}", __package__)))
+        homes.add((f"{__package__}.{name}", ""))
     for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
         try:
             theirs = _held(entry.load())
@@ -79,7 +86,9 @@ def _loaded() -> tuple[Mapping[str, Metric], Mapping[str, str]]:
             wrong[entry.name] = problem
         else:
             found.update((m.card.name, m) for m in theirs)
-    return MappingProxyType(found), MappingProxyType(wrong)
+            distribution = entry.dist.name if entry.dist else ""
+            homes.update((m.function.__module__, distribution) for m in theirs)
+    return MappingProxyType(found), MappingProxyType(wrong), tuple(sorted(homes))
 
 
 def _held(thing: object) -> list[Metric]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison"]
 
+#: Any of these says from which slice to which the left ventricle reaches; scar alone does not.
+_OUTLINES = (Region.LV, Region.MYOCARDIUM, Region.CAVITY)
+
 
 class Comparison:
     """A task with all that its regions share: the joint histogram, the crop, both core scars."""
@@ -35,8 +38,14 @@ class Comparison:
         self.cropped = reference[self.box], prediction[self.box]
         self.shape = (reference.shape[0], reference.shape[1], reference.shape[2])
         positions = task.slice_positions or [z * task.spacing[0] for z in range(self.shape[0])]
-        present = [bool(plane.any()) for plane in self.joint[:, 1:]]
-        self.thirds: Thirds = thirds(present, positions, task.apex)
+        if any(can_describe(region, task.annotates) for region in _OUTLINES):
+            present = [bool(plane.any()) for plane in self.joint[:, 1:]]
+            self.thirds: Thirds = thirds(present, positions, task.apex)
+        else:
+            self.thirds = (
+                f"{task.reference_name} annotates no outline of the left ventricle, so where its "
+                "thirds lie is unknown"
+            )
         self.cores = core_of(reference, task.image), core_of(prediction, task.image)
 
     def region(self, region: Region) -> tuple[RegionPair | str, tuple[Status, str] | None]:

@@ -63,7 +63,7 @@ class Card:
         best: Value of a perfect answer, for the policy ``both_empty_is_perfect``.
         worst: What the policy ``worst_case`` puts in place of a missing value: a number,
             ``diagonal`` (of the uncropped field of view), ``as_empty`` (what an empty answer
-            gets), or None: it stays missing.
+            gets, unless that would be right), or None: it stays missing.
         source: Where the definition comes from.
         notes: What a reader of the number has to know beside.
         version: Raised whenever numbers change although the card would not.

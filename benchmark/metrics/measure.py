@@ -198,7 +198,10 @@ def _without(
     worst = sample.worst
     # Where the reference is empty too, only the volume counts the missing answer: it is one case.
     counts = worst is not None or sample.level == "volume"
-    if counts and card.worst != "as_empty":
+    if sample.status == "both_empty" and card.worst == "as_empty":
+        # No scar and no answer: an empty answer would be right, but none was given.
+        worst = None
+    elif counts and card.worst != "as_empty":
         in_plane = sample.level != "volume" or sample.dim == "slice"
         worst = _worst(card, status, region.diagonal(in_plane))
     return sample._replace(value=None, status=status, message=message, worst=worst)
