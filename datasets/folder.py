@@ -51,6 +51,9 @@ class Folder(Dataset):
     splits: Path | None = Field(None, description="Instead of data_root/splits_final.json")
     fold: int = Field(0, ge=0, description="Which fold of the splits")
     apex: Literal["first", "last"] | None = Field(None, description="Which slice is the apex")
+    patient: str = Field(
+        "", description="Regular expression whose group is the patient in a case's name"
+    )
 
     @property
     def annotates(self) -> frozenset[Region]:  # type: ignore[override]
@@ -86,8 +89,8 @@ class Folder(Dataset):
         if not training and not testing:
             raise DataError(f"{layout.root} has no case with image and labels.", _WHERE)
         roles = self._roles(layout, list(training), bool(testing))
-        tested = [CaseInfo(name, "test") for name in testing]
-        return [*(CaseInfo(name, role) for name, role in roles.items()), *tested]
+        roles |= dict.fromkeys(testing, "test")
+        return [CaseInfo(name, role, self._patient(name)) for name, role in roles.items()]
 
     def load(self, case_id: str) -> Case:
         """One case; its labels as canonical labels.
@@ -125,6 +128,27 @@ class Folder(Dataset):
         if not root.is_dir():
             raise DataError(f"{root} is not a folder.", _WHERE)
         return read_layout(root)
+
+    def _patient(self, case_id: str) -> str:
+        """Whose case it is.
+
+        Raises:
+            UsageError: The expression is none, or does not match.
+        """
+        if not self.patient:
+            return case_id
+        try:
+            match = re.match(self.patient, case_id)
+        except re.error as error:
+            raise UsageError(
+                f"patient={self.patient!r} is no regular expression: {error}."
+            ) from None
+        if match is None:
+            raise UsageError(
+                f"patient={self.patient!r} does not match the case {case_id!r}.",
+                "Let it match the part of every case's name that is the patient.",
+            )
+        return match[1] if match.re.groups else match[0]
 
     def _files(self, layout: Layout, case_id: str) -> tuple[CaseFiles, Path]:
         """The files of a labelled case, which may lie in either part, and its label file.
@@ -192,7 +216,8 @@ class Folder(Dataset):
         path = self.splits or layout.root / "splits_final.json"
         if self.splits is None and not path.is_file():
             train, validation = (0.8, 0.2) if tested else (0.6, 0.15)
-            return {name: hashed_role(name, _SALT, train, validation) for name in names}
+            # by patient, so that no two scans of one are parted
+            return {n: hashed_role(self._patient(n), _SALT, train, validation) for n in names}
         train_ids, held_out = read_splits(path.expanduser(), self.fold)
         unknown = sorted({*train_ids, *held_out} - set(names))
         if unknown:

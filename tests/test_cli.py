@@ -503,3 +503,12 @@ def test_scoring_never_imports_torch(bench: Bench, tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout.splitlines()[-1] == "0 False", done.stdout + done.stderr
+
+
+def test_one_training_that_fails_costs_the_others_nothing(bench: Bench, tmp_path: Path) -> None:
+    body = "return None\n    def train(self, cases, context):\n        raise RuntimeError('nan')"
+    (tmp_path / "bad.py").write_text(METHOD.format(body=body))
+    code, out, err = bench("run", "-m", "./bad.py", "-m", "empty", "-d", "./rings.py")
+    assert code == 4
+    assert "RuntimeError: nan" in err
+    assert "empty" in out

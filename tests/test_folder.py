@@ -254,3 +254,20 @@ def test_unpacked_files_are_read(tmp_path: Path) -> None:
     write_json(tmp_path / "d", file_ending=".nii")
     add(tmp_path / "d", "a", ending=".nii")
     assert Folder(data_root=tmp_path / "d").load("a").study.id == "a"
+
+
+def test_scans_of_one_patient_share_a_role(root: Path) -> None:
+    """Two frames of one heart must not part into training and test."""
+    for patient in range(12):
+        for frame in (1, 9):
+            add(root, f"p{patient:02d}_frame{frame}")
+    for name in ("b", "c"):
+        for path in root.glob(f"*/{name}*"):
+            path.unlink()
+    data = Folder(data_root=root, patient=r"([a-z]\d*)_")
+    found = {info.id: (info.patient, info.role) for info in data.index()}
+    assert found["p03_frame1"] == found["p03_frame9"]
+    assert found["p03_frame1"][0] == "p03"
+    assert len({role for _, role in found.values()}) > 1
+    assert "does not match the case" in refusal(Folder(data_root=root, patient="x"))
+    assert "no regular expression" in refusal(Folder(data_root=root, patient="("))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from ..errors import BenchError, UsageError
 from ._shared import TerminalReporter, echo_json, line
 
 if TYPE_CHECKING:
@@ -84,15 +84,24 @@ def run_command(
     reporter = TerminalReporter(quiet=as_json)
     requests = expand(request, method, _seeds(seeds), folds)
     results: list[RunResult] = []
+    failures: list[BenchError] = []
     for number, one in enumerate(requests, 1):
         if len(requests) > 1:
             reporter.note(f"[{number}/{len(requests)}] {_title(one)}")
-        results.append(run(one, reporter))
+        try:
+            results.append(run(one, reporter))
+        except BenchError as error:
+            # one method that cannot be trained must not cost the results of the others
+            failures.append(error)
+            if len(requests) > 1:
+                line(f"error: {_title(one)}: {error}", error=True)
+    if not results:
+        raise failures[0]
     if as_json:
         echo_json([_as_json(r) for r in results])
     else:
         _report(results)
-    if any(r.errors for r in results):
+    if failures or any(r.errors for r in results):
         raise typer.Exit(FAILED_CASES)
 
 
