@@ -138,6 +138,8 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
         "machine": capabilities(),
         "threads": threads,
         "files": hash_files(method.files()),
+        # Of a CPU, ``machine`` says it; to ask torch would cost a second.
+        "dtype": "" if device == "cpu" else method.numerics(device),
     }
     parameters = method.model_dump(mode="json")
     trained_on = {r: {i: _identity(prints[i]) for i in split.ids(r)}
@@ -152,8 +154,14 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
     group = combined(
         {
             "method": [method_from.info.name, parameters, method_from.code],
-            "dataset": [dataset_from.info.name, dataset.model_dump(mode="json")],
+            "dataset": [dataset_from.info.name, _lasting(dataset)],
             "split": split.source if request.folds is None else f"{request.folds} folds",
+            # Of a floor in folds, each run knows its own fold's cases alone.
+            "data": {i: _identity(prints[i]) for i in used}
+            if method.trains or request.folds is None
+            else "",
+            "versions": versions(COMPUTING),
+            "device": device.partition(":")[0],
         }
     )
     return Plan(
@@ -161,6 +169,12 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
         prints, device, threads, seed, group[:12], train_key, predict_key,
         RunFolder(request.runs, dataset_from.info.name, method_from.info.name, predict_key),
     )  # fmt: skip
+
+
+def _lasting(dataset: Dataset) -> dict[str, Any]:
+    """Its parameters but for paths: where the data lie does not make another experiment."""
+    plain = dataset.model_dump(mode="json")
+    return {k: plain[k] for k, v in dataset.model_dump().items() if not isinstance(v, Path)}
 
 
 def _identity(fingerprint: Fingerprint) -> list[str]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .contained import Contained
-from .errors import PluginError
+from .errors import DataError, PluginError
 from .fingerprint import combined
 from .nifti import write_labels, write_probabilities
 from .plugins import Method
 from .progress import Reporter
-from .provenance import peak_memory_mb, reset_peak_memory
+from .provenance import peak_memory_mb, reset_peak_memory, use_threads
 from .store import RunFolder, read_json, write_json
 from .types import Segmentation, Study
 
@@ -26,8 +26,14 @@ __all__ = ["checked_prediction", "predict", "prediction_key"]
 
 def prediction_key(plan: Plan, case_id: str) -> str:
     """What one prediction depends on."""
-    return combined({"train": plan.train_key, "study": plan.prints[case_id].study,
-                     "probabilities": plan.request.probabilities})  # fmt: skip
+    return combined(
+        {
+            "train": plan.train_key,
+            "model": plan.folder.marker("train").get("model"),
+            "study": plan.prints[case_id].study,
+            "probabilities": plan.request.probabilities,
+        }
+    )
 
 
 def predict(plan: Plan, reporter: Reporter) -> dict[str, dict[str, Any]]:
@@ -46,7 +52,7 @@ def predict(plan: Plan, reporter: Reporter) -> dict[str, dict[str, Any]]:
             rows[case_id] = row
     if waiting:
         method = plan.method.at(plan.folder.path / "model", plan.device)
-        _limit_threads(plan)
+        use_threads(plan.threads)
         with reporter.stage("predict", len(waiting)) as advance:
             for case_id in waiting:
                 rows[case_id] = _predict_case(plan, method, case_id)
@@ -54,7 +60,7 @@ def predict(plan: Plan, reporter: Reporter) -> dict[str, dict[str, Any]]:
     ordered = {case_id: rows[case_id] for case_id in plan.evaluated}
     failed = sum(row["status"] == "error" for row in ordered.values())
     key = combined({"predict": plan.predict_key, "rows": _outcomes(ordered)})
-    if not plan.folder.done("predict", key):
+    if waiting or not plan.folder.done("predict", key):
         plan.folder.finish(
             "predict", key, seconds=round(sum(r["seconds"] for r in ordered.values()), 3),
             peak_memory_mb=max(r["peak_memory_mb"] for r in ordered.values()), failed=failed,
@@ -72,12 +78,13 @@ def _stored(plan: Plan, case_id: str) -> dict[str, Any] | None:
     facts = plan.folder.case_file("predictions", case_id, ".json")
     if not facts.is_file():
         return None
-    row = read_json(facts)
-    if not isinstance(row, dict) or row.get("key") != prediction_key(plan, case_id):
-        return None
-    if row["status"] == "error":
-        return None
-    intact = all(_hash(plan.folder.path / name) == h for name, h in row["files"].items())
+    try:
+        row: dict[str, Any] = dict(read_json(facts))
+        if row["key"] != prediction_key(plan, case_id) or row["status"] == "error":
+            return None
+        intact = all(_hash(plan.folder.path / name) == h for name, h in row["files"].items())
+    except (DataError, KeyError, TypeError, ValueError, AttributeError):
+        return None  # damaged: predicted again
     return row if intact else None
 
 
@@ -182,11 +189,3 @@ def _hash(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return "missing"
-
-
-def _limit_threads(plan: Plan) -> None:
-    """Give torch the threads that are recorded, where the method uses torch at all."""
-    if plan.method.trains and plan.folder.marker("train").get("parameter_count"):
-        import torch
-
-        torch.set_num_threads(plan.threads)

@@ -16,7 +16,7 @@ from typing import Any
 from .errors import UsageError
 
 __all__ = ["available_threads", "capabilities", "git_state", "peak_memory_mb", "provenance",
-           "reset_peak_memory", "resolve_device", "versions"]  # fmt: skip
+           "reset_peak_memory", "resolve_device", "use_threads", "versions"]  # fmt: skip
 
 #: Distributions whose version can change what a method computes.
 COMPUTING = ("torch", "numpy", "nnunetv2")
@@ -39,6 +39,14 @@ def available_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def use_threads(threads: int) -> None:
+    """Give torch the threads that are recorded, whether it is imported already or later."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    else:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
 def resolve_device(asked: str) -> str:

@@ -18,6 +18,7 @@ from .progress import Reporter
 from .provenance import provenance
 from .record import DatasetRecord, MethodRecord, RunRecord
 from .scored import score
+from .scoring import arrow_schema
 from .trained import train
 
 __all__ = ["CASES", "RunResult", "run"]
@@ -74,16 +75,22 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
         rows = predict(plan, reporter)
         score(plan, rows, reporter)
         path = plan.folder.path
-        stored = _stored_record(plan)
+        cases = _cases(plan, rows)
+        record = _record(plan, rows, cases)
+        stored = _stored_record(path, record)
         if stored is None:
-            _write_cases(plan, rows)
-            record = _record(plan, rows)
+            write_table(path / "cases.parquet", arrow_schema(CASES), cases)
+            where = provenance(plan.device, plan.threads)
+            record = record.model_copy(update={"provenance": where})
             record.save(path)
         else:
             record = stored
+            # readers take the version that was asked for last
+            (path / "record.json").touch()
     errors = {i: r["message"] for i, r in rows.items() if r["status"] == "error"}
     counts = Counter(r["status"] for r in rows.values())
-    return RunResult(path, record, dict(counts), errors, cached=stored is not None)
+    cached = stored is not None and not plan.folder.finished
+    return RunResult(path, record, dict(counts), errors, cached)
 
 
 def _markers(plan: Plan) -> dict[str, Any]:
@@ -91,21 +98,20 @@ def _markers(plan: Plan) -> dict[str, Any]:
     return {stage: marker for stage, marker in markers.items() if marker}
 
 
-def _stored_record(plan: Plan) -> RunRecord | None:
-    """The record that is there, if it tells of the stages as they are now."""
-    path = plan.folder.path
+def _stored_record(path: Path, now: RunRecord) -> RunRecord | None:
+    """The record that is there, if it tells what one written now would, but for the machine."""
     if not all((path / name).is_file() for name in ("record.json", "cases.parquet")):
         return None
     try:
         record = RunRecord.load(path)
     except DataError:
         return None  # damaged: written again from what is there
-    return record if record.stages == _markers(plan) else None
+    same = record.model_dump(exclude={"provenance"}) == now.model_dump(exclude={"provenance"})
+    return record if same else None
 
 
-def _write_cases(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> None:
-    from .scoring import arrow_schema
-
+def _cases(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of ``cases.parquet``."""
     out = []
     for case_id, row in rows.items():
         info = plan.infos[case_id]
@@ -127,7 +133,7 @@ def _write_cases(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> None:
                 "slices": row["slices"],
             }
         )
-    write_table(plan.folder.path / "cases.parquet", arrow_schema(CASES), out)
+    return out
 
 
 def _text(value: Any) -> str | None:
@@ -154,7 +160,9 @@ def _fingerprint(plan: Plan, ids: list[str]) -> str:
     return combined({i: [plan.prints[i].study, plan.prints[i].reference] for i in ids})
 
 
-def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
+def _record(
+    plan: Plan, rows: Mapping[str, dict[str, Any]], cases: list[dict[str, Any]]
+) -> RunRecord:
     dataset = plan.dataset
     stages = _markers(plan)
     return RunRecord(
@@ -186,6 +194,7 @@ def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
         annotates=sorted(dataset.annotates),
         metric_cards={name: card.hash for name, card in sorted(cards().items())},
         stages=stages,
+        case_table=combined({"rows": cases}),
         totals={
             "seconds": round(sum(float(s.get("seconds", 0)) for s in stages.values()), 3),
             "cases": dict(Counter(r["status"] for r in rows.values())),
@@ -193,5 +202,4 @@ def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
         parameter_count=stages.get("train", {}).get("parameter_count"),
         device=plan.device,
         threads=plan.threads,
-        provenance=provenance(plan.device, plan.threads),
     )

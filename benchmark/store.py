@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from .atomic import replacing, unwritable
 from .errors import DataError
 from .types import checked_id
 
-__all__ = ["RunFolder", "read_json", "write_json"]
+__all__ = ["RunFolder", "folder_hashes", "read_json", "write_json"]
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -49,6 +50,8 @@ class RunFolder:
     def __init__(self, root: Path, dataset: str, method: str, key: str) -> None:
         self.dataset_folder = root / checked_id(dataset)
         self.path = self.dataset_folder / f"{checked_id(method)}-{key[:12]}"
+        #: The stages that were finished through this object.
+        self.finished: list[str] = []
 
     def marker(self, stage: str) -> dict[str, Any]:
         """What the stage's marker says; empty where the stage was not finished."""
@@ -65,6 +68,11 @@ class RunFolder:
     def finish(self, stage: str, key: str, **facts: Any) -> None:
         """Say that the stage is finished."""
         write_json(self.path / "stages" / f"{stage}.json", {"key": key, **facts})
+        self.finished.append(stage)
+
+    def withdraw(self, stage: str) -> None:
+        """Say that the stage is not finished (any more)."""
+        (self.path / "stages" / f"{stage}.json").unlink(missing_ok=True)
 
     def case_file(self, folder: str, case_id: str, suffix: str) -> Path:
         """``<folder>/<case id><suffix>`` in this run; an id cannot leave the folder."""
@@ -102,17 +110,26 @@ class RunFolder:
             shutil.rmtree(target)
         made.replace(target)
 
+    def trained(self, train_key: str) -> bool:
+        """Whether ``model/`` is what the train stage with this key left, file by file."""
+        marker = self.marker("train")
+        return marker.get("key") == train_key and _holds(self.path / "model", marker)
+
     def borrow_model(self, train_key: str) -> bool:
         """Copy a model trained with this very key by a run that differs only in what it tested."""
         for marker in sorted(self.dataset_folder.glob("*/stages/train.json")):
             other = marker.parent.parent
-            if other == self.path or not (other / "model").is_dir():
+            if other == self.path:
                 continue
             try:
                 facts = json.loads(marker.read_text("utf-8"))
             except (OSError, ValueError):
                 continue
-            if isinstance(facts, dict) and facts.get("key") == train_key:
+            if (
+                isinstance(facts, dict)
+                and facts.get("key") == train_key
+                and _holds(other / "model", facts)
+            ):
                 copy = self.path / ".model.tmp"
                 shutil.rmtree(copy, ignore_errors=True)
                 shutil.copytree(other / "model", copy)
@@ -121,3 +138,16 @@ class RunFolder:
                 self.finish("train", train_key, **facts)
                 return True
         return False
+
+
+def folder_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in ``folder`` by its relative path; empty if there is none."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _holds(folder: Path, marker: Mapping[str, Any]) -> bool:
+    return folder.is_dir() and folder_hashes(folder) == marker.get("model")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from .contained import Contained
 from .errors import BenchError, PluginError
 from .plugins import Dataset, TrainContext
 from .progress import Reporter
-from .provenance import peak_memory_mb, reset_peak_memory
+from .provenance import peak_memory_mb, reset_peak_memory, use_threads
+from .store import folder_hashes
 from .types import Case
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def train(plan: Plan, reporter: Reporter) -> None:
     folder = plan.folder
     if not plan.method.trains:
         return
-    if folder.done("train", plan.train_key) and (folder.path / "model").is_dir():
+    if folder.trained(plan.train_key):
         return
     if folder.borrow_model(plan.train_key):
         reporter.note("trained already by a run that tested on other cases: model copied")
@@ -65,8 +67,14 @@ def train(plan: Plan, reporter: Reporter) -> None:
     if resumed:
         reporter.note("continuing an interrupted training")
     reset_peak_memory()
-    started = time.perf_counter()
+    use_threads(plan.threads)
+    clock = _Clock(folder.path / ".train-seconds")
     with reporter.training(plan.method_from.info.name) as report:
+
+        def told(step: int, of: int, values: Mapping[str, float]) -> None:
+            clock.keep()
+            report(step, of, dict(values))
+
         context = TrainContext(
             folder=made,
             scratch=scratch,
@@ -74,17 +82,41 @@ def train(plan: Plan, reporter: Reporter) -> None:
             seed=plan.seed,
             device=plan.device,
             threads=plan.threads,
-            report=lambda step, of, values: report(step, of, dict(values)),
+            report=told,
         )
         count = _learn(plan, context, reporter)
-    seconds = time.perf_counter() - started
+    seconds = clock.stop()
     folder.install(made, "model")
     folder.finish(
         "train", plan.train_key, seconds=round(seconds, 3), peak_memory_mb=peak_memory_mb(),
         resumed=resumed, parameter_count=count, cases=len(plan.split.ids("train")),
-        dtype=plan.method.numerics(plan.device),
+        dtype=plan.method.numerics(plan.device), model=folder_hashes(folder.path / "model"),
     )  # fmt: skip
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+class _Clock:
+    """Seconds of training, those of interrupted sessions included."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._before = float(path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            self._before = 0.0
+        self._started = self._kept = time.perf_counter()
+
+    def keep(self) -> None:
+        """Write down what has passed, every few seconds."""
+        now = time.perf_counter()
+        if now - self._kept > 2:
+            self._kept = now
+            self._path.write_text(str(self._before + now - self._started), encoding="ascii")
+
+    def stop(self) -> float:
+        """All seconds; forgets them on disk."""
+        self._path.unlink(missing_ok=True)
+        return self._before + time.perf_counter() - self._started
 
 
 def _learn(plan: Plan, context: TrainContext, reporter: Reporter) -> int | None:

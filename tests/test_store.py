@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +71,8 @@ def trained(root: Path, key: str, train_key: str, text: str = "weights") -> RunF
     made = folder(root, key * 12)
     (made.path / "model").mkdir()
     (made.path / "model" / "w").write_text(text)
-    made.finish("train", train_key, seconds=2.0, parameter_count=7)
+    hashes = {"w": hashlib.sha256(text.encode()).hexdigest()}
+    made.finish("train", train_key, seconds=2.0, parameter_count=7, model=hashes)
     return made
 
 
@@ -83,7 +85,8 @@ def test_a_model_of_the_same_training_is_copied(tmp_path: Path) -> None:
     assert asking.borrow_model("same")
     assert [p.name for p in (asking.path / "model").iterdir()] == ["w"]
     assert (asking.path / "model" / "w").read_text() == "weights"
-    assert asking.marker("train") == {"key": "same", "seconds": 2.0, "parameter_count": 7}
+    assert asking.marker("train") == source.marker("train")
+    assert asking.trained("same")
     assert (source.path / "model" / "w").exists()
 
 
