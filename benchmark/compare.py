@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .averages import matrix
 from .bootstrap import RESAMPLES
 from .errors import DataError, UsageError, near_misses
-from .leaderboard import matrix
 from .policies import Policy, case_means
 from .significance import paired
 from .table import Quantity, select

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .bootstrap import RESAMPLES, interval, resampled_means
+from .averages import Cell, cells, of_quantity
+from .bootstrap import RESAMPLES
 from .errors import DataError, UsageError
 from .panel import PanelRow, scar_free_panel
-from .policies import Policy, case_means
+from .policies import Policy
 from .record import DatasetRecord
 from .results import Run, unique_labels
 from .table import Quantity, is_excluded, select, tidy
 
-__all__ = ["COLUMNS", "Cell", "Leaderboard", "Row", "leaderboard", "matrix", "one_dataset"]
+__all__ = ["COLUMNS", "Leaderboard", "Row", "leaderboard", "one_dataset"]
 
 #: What a leaderboard shows by default; the first decides the rank.
 COLUMNS = (
@@ -29,25 +30,6 @@ COLUMNS = (
     Quantity("myocardium", "dice"),
     Quantity("myocardium", "hd95", "3d"),
 )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A mean over cases.
-
-    Attributes:
-        mean: Each case weighs by the share of its seeds that have a value; None without any.
-        low: Lower end of the 95 % interval over patients; None if it was not estimated.
-        high: Upper end.
-        n_defined: Cases with a value under the policy, in at least one seed.
-        n_total: Cases to which the quantity applies; 0 where it never does.
-    """
-
-    mean: float | None
-    low: float | None
-    high: float | None
-    n_defined: int
-    n_total: int
 
 
 @dataclass(frozen=True)
@@ -150,14 +132,14 @@ def leaderboard(
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(labels[run.dataset, run.record.group], []).append(run)
-    cells = _cells(table, list(groups), columns, policy, resamples, seed)
+    averaged = cells(table, list(groups), columns, policy, resamples, seed)
     at = columns.index(rank_by)
-    facts = table[_is(table, rank_by)]
+    facts = table[of_quantity(table, rank_by)]
     direction = str(facts["better"].dropna().iloc[0]) if facts["better"].notna().any() else "higher"
-    ranks = _ranks({label: cells[label][at] for label in groups}, direction)
+    ranks = _ranks({label: averaged[label][at] for label in groups}, direction)
     reasons = _reasons(table, rank_by)
     rows = [
-        _row(label, members, cells[label], ranks.get(label), reasons.get(label, ""), roles)
+        _row(label, members, averaged[label], ranks.get(label), reasons.get(label, ""), roles)
         for label, members in groups.items()
     ]
     of_cases = table[["case", "patient"]].drop_duplicates()
@@ -172,8 +154,8 @@ def leaderboard(
         roles=tuple(roles),
         columns=columns,
         rank_by=rank_by,
-        units=tuple(_first(table[_is(table, c)]["unit"]) for c in columns),
-        better=tuple(_first(table[_is(table, c)]["better"]) for c in columns),
+        units=tuple(_first(table[of_quantity(table, c)]["unit"]) for c in columns),
+        better=tuple(_first(table[of_quantity(table, c)]["better"]) for c in columns),
         rows=tuple(sorted(rows, key=lambda r: (r.rank is None, r.rank or 0, r.label))),
         panel=scar_free_panel(groups, roles, resamples=resamples, seed=seed),
         n_cases=of_cases["case"].nunique(),
@@ -203,63 +185,6 @@ def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:
     return chosen
 
 
-def matrix(
-    means: pd.DataFrame, quantity: Quantity, labels: Sequence[str], column: str = "value"
-) -> tuple[pd.DataFrame, NDArray[np.str_]]:
-    """Cases by methods: the values of one quantity, and the patient of each case.
-
-    Args:
-        means: What :func:`benchmark.policies.case_means` gave.
-        quantity: Which.
-        labels: Columns, in order; NaN where a method has no value of the case.
-        column: Which column of ``means``.
-    """
-    rows = means[_is(means, quantity)]
-    keys = [rows["patient"].astype(str), rows["case"].astype(str)]
-    wide = rows[column].groupby([*keys, rows["label"].astype(str)]).mean().unstack()
-    wide = wide.reindex(columns=list(labels)).sort_index()
-    return wide, wide.index.get_level_values("patient").to_numpy(dtype=str)
-
-
-def _cells(
-    table: pd.DataFrame,
-    labels: Sequence[str],
-    columns: Sequence[Quantity],
-    policy: Policy,
-    resamples: int,
-    seed: int,
-) -> dict[str, tuple[Cell, ...]]:
-    means = case_means(table, policy)
-    # One matrix of all columns of all methods over all cases: resampled jointly in one go.
-    joint, shares = (
-        pd.concat([matrix(means, c, labels, what)[0] for c in columns], axis=1).sort_index()
-        for what in ("value", "defined")
-    )
-    totals = [_totals(means[_is(means, c)]) for c in columns]
-    patients = joint.index.get_level_values(0).to_numpy(dtype=str)
-    values = joint.to_numpy(dtype=np.float64)
-    weights = shares.to_numpy(dtype=np.float64)
-    resampled = resampled_means(values, patients, weights, resamples=resamples, seed=seed)
-    cells: dict[str, tuple[Cell, ...]] = {}
-    for j, label in enumerate(labels):
-        row = []
-        for k in range(len(columns)):
-            at = k * len(labels) + j
-            known = ~np.isnan(values[:, at])
-            low, high = interval(resampled[:, at], len(np.unique(patients[known])))
-            weight = weights[known, at]
-            total = float((values[known, at] * weight).sum())
-            mean = total / float(weight.sum()) if known.any() else None
-            row.append(Cell(mean, low, high, int(known.sum()), totals[k].get(label, 0)))
-        cells[label] = tuple(row)
-    return cells
-
-
-def _totals(means: pd.DataFrame) -> dict[str, int]:
-    counted = means["label"].astype(str).value_counts()
-    return {str(label): int(n) for label, n in counted.items()}
-
-
 def _ranks(cells: Mapping[str, Cell], better: str) -> dict[str, int]:
     def badness(cell: Cell) -> float:
         if cell.mean is None:
@@ -272,7 +197,7 @@ def _ranks(cells: Mapping[str, Cell], better: str) -> dict[str, int]:
 
 def _reasons(table: pd.DataFrame, quantity: Quantity) -> dict[str, str]:
     """Per method: how many cases the quantity does not apply to, and why."""
-    rows = table[_is(table, quantity)]
+    rows = table[of_quantity(table, quantity)]
     rows = rows[(rows["status"] == "not_applicable").to_numpy()]
     reasons = {}
     for label, mine in rows.groupby(rows["label"].astype(str)):
@@ -333,12 +258,6 @@ def _used_cards(runs: Sequence[Run], columns: Sequence[Quantity]) -> dict[str, s
     used = {c.metric for c in columns}
     found = {n: h for run in runs for n, h in run.record.metric_cards.items() if n in used}
     return dict(sorted(found.items()))
-
-
-def _is(frame: pd.DataFrame, q: Quantity) -> NDArray[np.bool_]:
-    dim = frame["dim"].isna() if q.dim is None else frame["dim"] == q.dim
-    same = (frame["region"] == q.region) & (frame["metric"] == q.metric) & dim
-    return (same & (frame["level"] == q.level)).to_numpy(dtype=bool)
 
 
 def _first(values: pd.Series[Any]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .leaderboard import Cell, Leaderboard, Row
+from .averages import Cell
+from .leaderboard import Leaderboard, Row
 from .panel import PanelRow, Proportion
 from .text import csv_table, interval_text, markdown_cell, markdown_table, number
 

@@ -225,7 +225,7 @@ def _fingerprints(
     parameters = dataset.model_dump(mode="json")
     identity = combined({"code": dataset_from.code, "parameters": parameters})
     cache = runs / dataset_from.info.name / f".fingerprints-{combined(parameters)[:12]}.json"
-    with reporter.stage("fingerprints", len(ids)) as advance:
+    with reporter.stage("reading cases", len(ids)) as advance:
         return fingerprints(dataset, identity, ids, cache, advance)
 
 

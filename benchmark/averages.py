@@ -1,0 +1,109 @@
+"""Means over cases with their intervals: one cell for each method and quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .bootstrap import interval, resampled_means
+from .policies import Policy, case_means
+from .table import Quantity
+
+__all__ = ["Cell", "cells", "matrix", "of_quantity"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A mean over cases.
+
+    Attributes:
+        mean: Each case weighs by the share of its seeds that have a value; None without any.
+        low: Lower end of the 95 % interval over patients; None if it was not estimated.
+        high: Upper end.
+        n_defined: Cases with a value under the policy, in at least one seed.
+        n_total: Cases to which the quantity applies; 0 where it never does.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n_defined: int
+    n_total: int
+
+
+def cells(
+    table: pd.DataFrame,
+    labels: Sequence[str],
+    columns: Sequence[Quantity],
+    policy: Policy,
+    resamples: int,
+    seed: int,
+) -> dict[str, tuple[Cell, ...]]:
+    """Per method, its cell for each column.
+
+    Args:
+        table: Rows of :func:`benchmark.table.select`.
+        labels: The methods.
+        columns: The quantities.
+        policy: What undefined values count as.
+        resamples: Of the intervals; the patients are resampled jointly for all cells.
+        seed: Of the resampling.
+    """
+    means = case_means(table, policy)
+    # One matrix of all columns of all methods over all cases: resampled jointly in one go.
+    joint, shares = (
+        pd.concat([matrix(means, c, labels, what)[0] for c in columns], axis=1).sort_index()
+        for what in ("value", "defined")
+    )
+    totals = [_totals(means[of_quantity(means, c)]) for c in columns]
+    patients = joint.index.get_level_values(0).to_numpy(dtype=str)
+    values = joint.to_numpy(dtype=np.float64)
+    weights = shares.to_numpy(dtype=np.float64)
+    resampled = resampled_means(values, patients, weights, resamples=resamples, seed=seed)
+    found: dict[str, tuple[Cell, ...]] = {}
+    for j, label in enumerate(labels):
+        row = []
+        for k in range(len(columns)):
+            at = k * len(labels) + j
+            known = ~np.isnan(values[:, at])
+            low, high = interval(resampled[:, at], len(np.unique(patients[known])))
+            weight = weights[known, at]
+            total = float((values[known, at] * weight).sum())
+            mean = total / float(weight.sum()) if known.any() else None
+            row.append(Cell(mean, low, high, int(known.sum()), totals[k].get(label, 0)))
+        found[label] = tuple(row)
+    return found
+
+
+def matrix(
+    means: pd.DataFrame, quantity: Quantity, labels: Sequence[str], column: str = "value"
+) -> tuple[pd.DataFrame, NDArray[np.str_]]:
+    """Cases by methods: the values of one quantity, and the patient of each case.
+
+    Args:
+        means: What :func:`benchmark.policies.case_means` gave.
+        quantity: Which.
+        labels: Columns, in order; NaN where a method has no value of the case.
+        column: Which column of ``means``.
+    """
+    rows = means[of_quantity(means, quantity)]
+    keys = [rows["patient"].astype(str), rows["case"].astype(str)]
+    wide = rows[column].groupby([*keys, rows["label"].astype(str)]).mean().unstack()
+    wide = wide.reindex(columns=list(labels)).sort_index()
+    return wide, wide.index.get_level_values("patient").to_numpy(dtype=str)
+
+
+def of_quantity(frame: pd.DataFrame, q: Quantity) -> NDArray[np.bool_]:
+    """Which rows are of this quantity."""
+    dim = frame["dim"].isna() if q.dim is None else frame["dim"] == q.dim
+    same = (frame["region"] == q.region) & (frame["metric"] == q.metric) & dim
+    return (same & (frame["level"] == q.level)).to_numpy(dtype=bool)
+
+
+def _totals(means: pd.DataFrame) -> dict[str, int]:
+    counted = means["label"].astype(str).value_counts()
+    return {str(label): int(n) for label, n in counted.items()}
