@@ -79,10 +79,20 @@ class Quantity:
         return f"{self.region} {self.metric}" + (f" ({', '.join(where)})" if where else "")
 
 
-def read_runs(paths: Iterable[str | Path], levels: Sequence[str] | None = None) -> list[Run]:
+def read_runs(
+    paths: Iterable[str | Path],
+    levels: Sequence[str] | None = None,
+    entries: Iterable[str | Path] = (),
+) -> list[Run]:
     """Read run folders and accepted entries (``.json``), in an order that ``paths`` do not change.
 
     A run that is met twice (in ``runs/`` and in its accepted entry) counts once.
+
+    Args:
+        paths: What to read.
+        levels: Read only the scores of these levels from run folders.
+        entries: Accepted entries to stand beside ``paths``: what a run of these repeats (the same
+            experiment, seed and fold, on another machine) is left out of them.
 
     Raises:
         DataError: A path is neither; two runs hold the same seed and fold of one experiment; or
@@ -95,6 +105,10 @@ def read_runs(paths: Iterable[str | Path], levels: Sequence[str] | None = None) 
         is_entry = path.is_file() and path.name != "record.json"
         folder = path.parent if path.name == "record.json" else path
         for run in load_entry(path) if is_entry else [load_run(folder, levels)]:
+            runs.setdefault((run.dataset, run.name), run)
+    repeated = {_experiment(run) for run in runs.values()}
+    for run in (run for path in entries for run in load_entry(path)):
+        if _experiment(run) not in repeated:
             runs.setdefault((run.dataset, run.name), run)
     found = ordered(list(runs.values()))
     _refuse_twins(found)
@@ -211,11 +225,15 @@ def _typed(name: str, values: Sequence[Any]) -> Any:
     return pd.Categorical(pd.Series(plain, dtype="object"))
 
 
+def _experiment(run: Run) -> tuple[str, str, int, int | None]:
+    """What there may be only one run of."""
+    return (run.dataset, run.record.group, run.record.seed, run.record.fold)
+
+
 def _refuse_twins(runs: Sequence[Run]) -> None:
     seen: dict[tuple[Any, ...], Run] = {}
     for run in runs:
-        key = (run.dataset, run.record.group, run.record.seed, run.record.fold)
-        other = seen.setdefault(key, run)
+        other = seen.setdefault(_experiment(run), run)
         if other is not run:
             raise DataError(
                 f"{other.source} and {run.source} are the same experiment "

@@ -77,6 +77,16 @@ def test_the_runs_of_an_entry_do_not_count_twice_beside_their_folders(seeds, tmp
     assert len(read_runs([path, *seeds])) == 3
 
 
+def test_a_run_repeated_on_another_machine_stands_for_that_of_the_entry(seeds, tmp_path):
+    """Another machine means another key: the same experiment and seed under another name."""
+    path = write_entry(tmp_path / "boards", build_entry(read_runs(seeds)))
+    mine = seeds[1].rename(seeds[1].with_name("jdl-elsewhere"))
+    with pytest.raises(DataError, match="same seed 1"):
+        read_runs([path, mine])
+    found = read_runs([mine], entries=[path])
+    assert [(run.record.seed, run.source) for run in found] == [(0, path), (1, mine), (2, path)]
+
+
 def test_the_same_runs_give_the_same_bytes(seeds, tmp_path):
     one = write_entry(tmp_path / "1", build_entry(read_runs(seeds))).read_bytes()
     two = write_entry(tmp_path / "2", build_entry(read_runs(seeds)[::-1])).read_bytes()

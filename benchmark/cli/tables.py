@@ -157,16 +157,17 @@ def _found(
     from ..results import find_runs
     from ..table import read_runs
 
-    if not paths:
-        entries = sorted(leaderboards.glob(f"{dataset or '*'}/*.json"))
-        paths = [*find_runs(runs, dataset), *entries]
-        if not paths:
-            where = f" of {dataset!r}" if dataset else ""
-            raise DataError(
-                f"There are no results{where} in {runs} or {leaderboards}.",
-                "Run 'bench run' first.",
-            )
-    return read_runs(paths, levels=["volume"])
+    if paths:
+        return read_runs(paths, levels=["volume"])
+    entries = sorted(leaderboards.glob(f"{dataset or '*'}/*.json"))
+    ours = find_runs(runs, dataset)
+    if not ours and not entries:
+        where = f" of {dataset!r}" if dataset else ""
+        raise DataError(
+            f"There are no results{where} in {runs} or {leaderboards}.",
+            "Run 'bench run' first.",
+        )
+    return read_runs(ours, levels=["volume"], entries=entries)
 
 
 def print_board(
