@@ -8,7 +8,6 @@ in it, nothing of an image or a mask.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 
 from .atomic import replacing
 from .errors import DataError
+from .packing import plain, rows, series
 from .record import RunRecord
 from .results import Run, checked_run, ordered
 
@@ -30,7 +30,6 @@ MAX_BYTES = 1_000_000
 #: One seed says nothing about how much a retraining changes.
 MIN_SEEDS = 3
 _KIND = "scarbench leaderboard entry"
-_MESSAGE = 200
 #: Everything of a case that may be in an entry; whatever else a case table holds stays out.
 CASE_KEYS = ("case", "patient", "role", "fold", "site", "vendor", "pathology", "map", "excluded",
              "status", "message", "seconds", "peak_memory_mb", "diagonal_mm")  # fmt: skip
@@ -162,7 +161,7 @@ def _packed(run: Run) -> dict[str, Any]:
     """One run; each series of values lies in the order of the cases."""
     ids = [str(case) for case in run.cases["case"]]
     cases = {
-        key: [_plain(value) for value in run.cases[key].tolist()]
+        key: [plain(value) for value in run.cases[key].tolist()]
         for key in CASE_KEYS
         if key in run.cases
     }
@@ -175,44 +174,16 @@ def _packed(run: Run) -> dict[str, Any]:
         "name": run.name,
         "record": _portable_record(run.record),
         "cases": cases,
-        "scores": _series(scores, SCORE_KEYS, ids, run),
-        "features": _series(features, FEATURE_KEYS, ids, run),
+        "scores": series(scores, SCORE_KEYS, ids, run.source),
+        "features": series(features, FEATURE_KEYS, ids, run.source),
     }
-
-
-def _series(
-    frame: pd.DataFrame, keys: Sequence[str], ids: Sequence[str], run: Run
-) -> list[dict[str, Any]]:
-    at = {case: i for i, case in enumerate(ids)}
-    series: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in frame.to_dict("records"):
-        key = tuple(_plain(row.get(k)) for k in keys)
-        one = series.setdefault(
-            key,
-            {**dict(zip(keys, key, strict=True)), "values": [None] * len(ids), "status": {},
-             "message": {}, "worst": {}, "_held": set()},
-        )  # fmt: skip
-        i = at[str(row["case"])]
-        if i in one["_held"]:
-            raise DataError(f"{run.source}: case {row['case']!r} has {key} twice.")
-        one["_held"].add(i)
-        one["values"][i] = _plain(row["value"])
-        # Only what is not "ok" is said, and the worst value only where it is not the value.
-        for name, usual in (("status", "ok"), ("message", ""), ("worst", one["values"][i])):
-            value = _plain(row.get(name))
-            if value is not None and value != usual:
-                one[name][str(i)] = value
-    for one in series.values():
-        held = one.pop("_held")
-        one["status"].update({str(i): "absent" for i in range(len(ids)) if i not in held})
-    return [series[key] for key in sorted(series, key=str)]
 
 
 def _unpacked(packed: Mapping[str, Any], path: Path) -> Run:
     cases = pd.DataFrame({key: packed["cases"][key] for key in CASE_KEYS if key in packed["cases"]})
     ids = cases["case"].tolist()
-    scores = _rows(packed["scores"], SCORE_KEYS, ids)
-    features = _rows(packed["features"], FEATURE_KEYS, ids)
+    scores = rows(packed["scores"], SCORE_KEYS, ids)
+    features = rows(packed["features"], FEATURE_KEYS, ids)
     columns = ["case", "level", "slice", *SCORE_KEYS, "value", "status", "message", "worst"]
     feature_columns = ["case", "level", "slice", *FEATURE_KEYS, "value", "status", "message"]
     run = Run(
@@ -224,23 +195,6 @@ def _unpacked(packed: Mapping[str, Any], path: Path) -> Run:
         source=path,
     )
     return checked_run(run)
-
-
-def _rows(
-    series: Sequence[Mapping[str, Any]], keys: Sequence[str], ids: Sequence[str]
-) -> list[dict[str, Any]]:
-    rows = []
-    for one in series:
-        shared = {**{key: one.get(key) for key in keys}, "level": "volume", "slice": None}
-        for i, (case, value) in enumerate(zip(ids, one["values"], strict=True)):
-            status = one["status"].get(str(i), "ok")
-            if status != "absent":
-                rows.append({
-                    **shared, "case": case, "value": value, "status": status,
-                    "message": one["message"].get(str(i), ""),
-                    "worst": one["worst"].get(str(i), value),
-                })  # fmt: skip
-    return rows
 
 
 def _portable_record(record: RunRecord) -> dict[str, Any]:
@@ -265,14 +219,3 @@ def _without_paths(value: Any) -> Any:
 def _is_path(text: str) -> bool:
     absolute = text.startswith(("/", "~", "../", "./", "\\\\"))
     return absolute or (len(text) > 2 and text[0].isalpha() and text[1:3] in (":\\", ":/"))
-
-
-def _plain(value: Any) -> Any:
-    """A cell as JSON has it: NaN and NA are null, numpy's numbers are Python's."""
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if hasattr(value, "item"):
-        return _plain(value.item())
-    if isinstance(value, str):
-        return value[:_MESSAGE]
-    return value
