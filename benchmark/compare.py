@@ -44,10 +44,12 @@ def compare(
 ) -> pd.DataFrame:
     """Paired differences of one quantity between methods, with intervals.
 
-    Where the policy leaves a case out because both masks are empty, but the other method has a
+    Where ``worst_case`` leaves a case out because both masks are empty, but the other method has a
     value, the case counts, and that empty answer as perfect: it was right. Otherwise a method
-    would be forgiven its false alarms wherever the other one raised none. A case that only one
-    method has a value of is left out, and the note says how many there are.
+    would be forgiven its false alarms wherever the other one raised none. At the level of slices
+    this is so for hearts whose slices are all empty; within a heart, means are over the slices that
+    have a value. A case that only one method has a value of is left out, and the note says how
+    many there are.
 
     Args:
         table: What :func:`benchmark.table.tidy` made.
@@ -162,10 +164,12 @@ def comparison_markdown(comparison: pd.DataFrame) -> str:
     """The comparison as a Markdown table with its policy below."""
     lines = [[markdown_cell(cell) for cell in line] for line in _lines(comparison)]
     policies = ", ".join(sorted(set(comparison["policy"])))
+    silent = ", or one has and the other is rightly empty, which is taken as perfect"
     return (
         markdown_table(_HEADER, lines, left=3)
-        + f"\nPolicy {markdown_cell(policies)}; cases where both have a value, or one has and the "
-        "other is rightly empty, which is taken as perfect; percentile "
+        + f"\nPolicy {markdown_cell(policies)}; cases where both have a value"
+        + (silent if policies == Policy.WORST_CASE.value else "")
+        + "; percentile "
         "bootstrap over patients; Wilcoxon signed-rank over patients, two-sided, not corrected for "
         "the number of comparisons.\n"
     )

@@ -107,8 +107,9 @@ def case_means(table: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
     Returns:
         Columns :data:`KEYS`, sorted by them; ``value``, NaN if undefined in all seeds; ``defined``,
-        the share of seeds with a value; ``empty``, the share without one because both masks were
-        empty (in all slices of the case); ``perfect``, the value of perfect agreement.
+        the share with a value among the seeds it applies to; ``empty``, the share without one
+        because both masks were empty (in all slices of the case); ``perfect``, the value of perfect
+        agreement.
     """
     rows = resolve(table, policy)
     rows = rows.assign(empty=_both_empty(rows), perfect=_perfect(rows))

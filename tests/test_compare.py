@@ -75,6 +75,10 @@ def test_a_false_alarm_costs_as_much_as_a_right_silence_earns(make_run):
     excluded = compare(table, policy=Policy.EXCLUDE).to_dict("records")[0]
     assert (excluded["n_cases"], excluded["difference"]) == (1, pytest.approx(-0.1))
     assert "1 left out: only y has a value" in excluded["note"]
+    said = [
+        comparison_markdown(compare(table, policy=p)) for p in (Policy.WORST_CASE, Policy.EXCLUDE)
+    ]
+    assert ["rightly empty, which is taken" in text for text in said] == [True, False]
     perfect = compare(table, policy=Policy.BOTH_EMPTY_IS_PERFECT).to_dict("records")[0]
     assert (perfect["n_cases"], perfect["difference"]) == (3, pytest.approx(0.9 / 3))
 
