@@ -13,7 +13,7 @@ from .bootstrap import interval, resampled_means
 from .policies import Policy, case_means
 from .table import Quantity
 
-__all__ = ["Cell", "cells", "matrix", "of_quantity"]
+__all__ = ["Cell", "cells", "matrix"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def cells(
         pd.concat([matrix(means, c, labels, what)[0] for c in columns], axis=1).sort_index()
         for what in ("value", "defined")
     )
-    totals = [_totals(means[of_quantity(means, c)]) for c in columns]
+    totals = [_totals(means[c.rows(means)]) for c in columns]
     patients = joint.index.get_level_values(0).to_numpy(dtype=str)
     values = joint.to_numpy(dtype=np.float64)
     weights = shares.to_numpy(dtype=np.float64)
@@ -90,18 +90,11 @@ def matrix(
         labels: Columns, in order; NaN where a method has no value of the case.
         column: Which column of ``means``.
     """
-    rows = means[of_quantity(means, quantity)]
+    rows = means[quantity.rows(means)]
     keys = [rows["patient"].astype(str), rows["case"].astype(str)]
     wide = rows[column].groupby([*keys, rows["label"].astype(str)]).mean().unstack()
     wide = wide.reindex(columns=list(labels)).sort_index()
     return wide, wide.index.get_level_values("patient").to_numpy(dtype=str)
-
-
-def of_quantity(frame: pd.DataFrame, q: Quantity) -> NDArray[np.bool_]:
-    """Which rows are of this quantity."""
-    dim = frame["dim"].isna() if q.dim is None else frame["dim"] == q.dim
-    same = (frame["region"] == q.region) & (frame["metric"] == q.metric) & dim
-    return (same & (frame["level"] == q.level)).to_numpy(dtype=bool)
 
 
 def _totals(means: pd.DataFrame) -> dict[str, int]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .averages import Cell, cells, of_quantity
+from .averages import Cell, cells
 from .bootstrap import RESAMPLES
 from .errors import DataError, UsageError
 from .panel import PanelRow, scar_free_panel
@@ -134,7 +134,7 @@ def leaderboard(
         groups.setdefault(labels[run.dataset, run.record.group], []).append(run)
     averaged = cells(table, list(groups), columns, policy, resamples, seed)
     at = columns.index(rank_by)
-    facts = table[of_quantity(table, rank_by)]
+    facts = table[rank_by.rows(table)]
     direction = str(facts["better"].dropna().iloc[0]) if facts["better"].notna().any() else "higher"
     ranks = _ranks({label: averaged[label][at] for label in groups}, direction)
     reasons = _reasons(table, rank_by)
@@ -154,8 +154,8 @@ def leaderboard(
         roles=tuple(roles),
         columns=columns,
         rank_by=rank_by,
-        units=tuple(_first(table[of_quantity(table, c)]["unit"]) for c in columns),
-        better=tuple(_first(table[of_quantity(table, c)]["better"]) for c in columns),
+        units=tuple(_first(table[c.rows(table)]["unit"]) for c in columns),
+        better=tuple(_first(table[c.rows(table)]["better"]) for c in columns),
         rows=tuple(sorted(rows, key=lambda r: (r.rank is None, r.rank or 0, r.label))),
         panel=scar_free_panel(groups, roles, resamples=resamples, seed=seed),
         n_cases=of_cases["case"].nunique(),
@@ -197,7 +197,7 @@ def _ranks(cells: Mapping[str, Cell], better: str) -> dict[str, int]:
 
 def _reasons(table: pd.DataFrame, quantity: Quantity) -> dict[str, str]:
     """Per method: how many cases the quantity does not apply to, and why."""
-    rows = table[of_quantity(table, quantity)]
+    rows = table[quantity.rows(table)]
     rows = rows[(rows["status"] == "not_applicable").to_numpy()]
     reasons = {}
     for label, mine in rows.groupby(rows["label"].astype(str)):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .entries import load_entry
 from .errors import DataError
@@ -71,6 +72,12 @@ class Quantity:
     metric: str
     dim: str | None = None
     level: str = "volume"
+
+    def rows(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which rows of a table are of this quantity."""
+        dim = frame["dim"].isna() if self.dim is None else frame["dim"] == self.dim
+        same = (frame["region"] == self.region) & (frame["metric"] == self.metric) & dim
+        return (same & (frame["level"] == self.level)).to_numpy(dtype=bool)
 
     def __str__(self) -> str:
         where = [
@@ -178,9 +185,7 @@ def select(
     if quantities:
         wanted = np.zeros(len(table), dtype=bool)
         for q in quantities:
-            dim = table["dim"].isna() if q.dim is None else table["dim"] == q.dim
-            here = (table["region"] == q.region) & (table["metric"] == q.metric) & dim
-            wanted |= (here & (table["level"] == q.level)).to_numpy()
+            wanted |= q.rows(table)
         keep &= wanted
     return table[keep.to_numpy()]
 
