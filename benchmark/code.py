@@ -74,8 +74,10 @@ def _shipped(distribution: str) -> Iterator[Path]:
         return  # a folder on the path, not installed
     for file in files:
         path = Path(str(file.locate()))
-        plain = not file.parent.name.endswith(".dist-info") and "__pycache__" not in file.parts
-        if plain and ".." not in file.parts and path.is_file():
+        # Of an editable install these hold paths of this machine, and no code.
+        marks = path.suffix == ".pth" or path.name.startswith("__editable__")
+        outside = any(p.endswith(".dist-info") or p in ("__pycache__", "..") for p in file.parts)
+        if not marks and not outside and path.is_file():
             yield path.resolve()
 
 

@@ -7,7 +7,7 @@ rows, in an order and with columns that depend on nothing but its input.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from .errors import DataError, UsageError, near_misses
 from .metrics.cards import select
-from .metrics.comparison import Comparison
+from .metrics.comparison import Comparison, undescribed
+from .metrics.definition import Status
 from .metrics.inputs import canonical_regions, check_grids, own_regions
 from .metrics.levels import LEVELS, Thirds
 from .metrics.pairs import RegionPair
@@ -253,7 +254,7 @@ def unreadable_case(
 ) -> CaseScores:
     """Rows for a case whose reference cannot be read: an error for each value it would have had.
 
-    Nothing is known of its field of view, so there is no worst value either.
+    Nothing is known of its field of view, so there is no worst value either, and no slice.
 
     Args:
         case: Its id.
@@ -262,11 +263,13 @@ def unreadable_case(
         produces: Regions the prediction would say something about.
         metrics: Names of metrics; all by default.
     """
-    nothing = np.zeros((1, 1, 1), dtype=np.uint8)
-    task = ScoreTask(
-        case=case, reference=nothing, prediction=None, spacing=(1.0, 1.0, 1.0),
-        annotates=annotates, produces=produces, status="error", message=message,
-        describe=frozenset(),
-    )  # fmt: skip
-    rows = score_case(task, metrics=metrics)
-    return replace(rows, scores=[{**row, "worst": None} for row in rows.scores])
+    identity = {"case": case, "reference": "reference", "compared": "prediction"}
+    chosen = select(metrics)
+    rows: list[Row] = []
+    for region in Region:
+        reason = undescribed(region, annotates, produces)
+        status: Status = "error" if reason is None else "not_applicable"
+        rows += score_rows(
+            identity, region.value, reason or message, chosen, "", LEVELS, unmeasured=status
+        )
+    return CaseScores(scores=rows)

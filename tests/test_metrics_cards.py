@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import types
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -168,6 +169,18 @@ def test_a_strangers_metric_comes_after_ours_and_changes_the_definitions_hash(en
     assert cards.metrics()["specificity"] is specificity
     assert cards.definitions_hash() != ours
     assert cards.definitions_hash(NAMES) == ours
+
+
+def test_a_metric_whose_function_names_no_module_harms_nobody(entries, monkeypatch):
+    nowhere = Metric(SPECIFICITY, lambda pair: 1.0)
+    nowhere.function.__module__ = None
+    module = types.ModuleType("theirs_here")
+    module.nowhere = nowhere
+    monkeypatch.setitem(sys.modules, "theirs_here", module)
+    entries(EntryPoint("s", "theirs_here", cards.GROUP))
+    assert "specificity" in cards.metrics()
+    # what the entry point names is what counts for the code hash
+    assert ("theirs_here", "") in cards.modules()
 
 
 def test_an_entry_point_may_name_a_module_or_a_collection(entries):

@@ -507,13 +507,14 @@ def test_thirds_are_those_of_an_annotated_ventricle(annotates, known):
 
 
 def test_an_unreadable_case_has_the_rows_of_a_readable_one_but_slices_and_no_number():
-    whole = score_case(task(apex="first", prediction=None))
-    lost = unreadable_case("c1", "cut off", frozenset(Region), frozenset(Region))
+    produces = frozenset({Region.SCAR, Region.MYOCARDIUM})
+    whole = score_case(task(apex="first", prediction=None, produces=produces))
+    lost = unreadable_case("c1", "cut off", frozenset(Region), produces)
     key = ("region", "metric", "level", "dim")
-    expected = {tuple(r[k] for k in key) for r in whole.scores if r["region"] != "core_scar"}
-    assert {tuple(r[k] for k in key) for r in lost.scores} >= {
-        k for k in expected if k[2] == "volume"
-    }
-    assert {(r["value"], r["worst"]) for r in lost.scores} == {(None, None)}
-    statuses = {r["status"] for r in lost.scores if r["level"] == "volume"}
-    assert statuses == {"error", "not_applicable"}  # the latter: core scar
+    expected = [tuple(r[k] for k in key) for r in whole.scores if r["level"] != "slice"]
+    assert [tuple(r[k] for k in key) for r in lost.scores] == expected
+    assert {(r["value"], r["worst"], r["slice"]) for r in lost.scores} == {(None, None, None)}
+    told = {(r["region"], r["status"], r["message"]) for r in lost.scores}
+    assert ("scar", "error", "cut off") in told
+    assert ("cavity", "not_applicable", "prediction does not produce cavity") in told
+    assert {r["status"] for r in lost.scores if r["region"] == "myocardium"} == {"error"}

@@ -6,6 +6,7 @@ Kept cheap: nothing here or in the modules it lists imports an array library.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from importlib import import_module
@@ -87,7 +88,9 @@ def _loaded() -> tuple[Mapping[str, Metric], Mapping[str, str], tuple[tuple[str,
         else:
             found.update((m.card.name, m) for m in theirs)
             distribution = entry.dist.name if entry.dist else ""
-            homes.update((m.function.__module__, distribution) for m in theirs)
+            # What the entry names, and where its functions stand if that can be told.
+            places = {entry.module, *(getattr(m.function, "__module__", None) for m in theirs)}
+            homes.update((p, distribution) for p in places if p in sys.modules)
     return MappingProxyType(found), MappingProxyType(wrong), tuple(sorted(homes))
 
 

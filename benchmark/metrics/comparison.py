@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +18,24 @@ from .tables import Row
 if TYPE_CHECKING:
     from ..scoring import ScoreTask
 
-__all__ = ["Comparison"]
+__all__ = ["Comparison", "undescribed"]
 
 #: Any of these says from which slice to which the left ventricle reaches; scar alone does not.
 _OUTLINES = (Region.LV, Region.MYOCARDIUM, Region.CAVITY)
+
+
+def undescribed(
+    region: Region,
+    annotates: Collection[Region],
+    produces: Collection[Region],
+    names: tuple[str, str] = ("reference", "prediction"),
+) -> str | None:
+    """Why ``region`` is not applicable, if either side says nothing about it."""
+    if not can_describe(region, annotates):
+        return f"{names[0]} does not annotate {region.value}"
+    if not can_describe(region, produces):
+        return f"{names[1]} does not produce {region.value}"
+    return None
 
 
 class Comparison:
@@ -54,13 +68,14 @@ class Comparison:
         Beside it, status and message where the compared side has no mask and it is to blame.
         """
         task = self.task
-        if not can_describe(region, task.annotates):
-            return f"{task.reference_name} does not annotate {region.value}", None
+        names = task.reference_name, task.compared_name
+        reason = undescribed(region, task.annotates, task.produces, names)
         # What is not applicable to a method at all says so itself, in `task.message`.
-        if task.prediction is None and task.status == "not_applicable":
-            return task.message or "not applicable to this case", None
-        if not can_describe(region, task.produces):
-            return f"{task.compared_name} does not produce {region.value}", None
+        skipped = task.prediction is None and task.status == "not_applicable"
+        if skipped and can_describe(region, task.annotates):
+            reason = task.message or "not applicable to this case"
+        if reason is not None:
+            return reason, None
         if region is Region.CORE_SCAR:
             ours, theirs = self.cores
             if isinstance(ours, str):

@@ -83,22 +83,25 @@ def score_rows(
     thirds: Thirds,
     levels: Collection[str],
     missing: tuple[Status, str] | None = None,
+    *,
+    unmeasured: Status = "not_applicable",
 ) -> Iterator[Row]:
     """Rows of :data:`SCORES` for one region: by metric, level, dim, slice.
 
     Args:
         identity: ``case``, ``reference`` and ``compared``.
         region: Its name.
-        pair: Its masks, or the reason why it is not applicable.
+        pair: Its masks, or the reason why there are none.
         metrics: What to measure.
         thirds: Slices of each third, or the reason why they are unknown.
         levels: Which levels.
         missing: Status and message, where ``pair`` only stands in for an answer that is missing.
+        unmeasured: The status, where ``pair`` is a reason.
     """
     for metric in metrics:
         card = metric.card
         if isinstance(pair, str):
-            samples = blank(metric, "not_applicable", pair, levels)
+            samples = blank(metric, unmeasured, pair, levels)
         else:
             samples = measure(metric, pair, thirds, levels, missing)
         for s in samples:
