@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 from .errors import DataError
 from .record import RunRecord
 
-__all__ = ["Run", "checked_run", "find_runs", "load_run", "ordered", "unique_labels"]
+__all__ = ["Run", "checked_run", "current", "find_runs", "load_run", "ordered", "unique_labels"]
 
 FEATURE_COLUMNS = ("case", "source", "level", "slice", "feature", "value", "status", "unit")
 
@@ -59,20 +59,28 @@ class Run:
 def find_runs(root: Path, dataset: str | None = None) -> list[Path]:
     """The scored run folders under ``root`` (``runs/``) that nothing newer has superseded, sorted.
 
-    Unfinished runs are left out. Of one experiment (method, parameters, data set, split) that was
-    run with several versions of the code, only the runs of the version that ran last are given,
-    and of these the last of each seed and fold: runs of different code are not averaged.
+    Unfinished runs are left out.
+    """
+    found = Path(root).glob(f"{dataset or '*'}/*/record.json")
+    return current(path.parent for path in found if (path.parent / "scores.parquet").is_file())
+
+
+def current(folders: Iterable[Path]) -> list[Path]:
+    """Those of these run folders that no other of them supersedes, sorted.
+
+    Of one experiment (method, parameters, data set, split) that was run with several versions of
+    the code or of the data, only the runs of the version that ran last are given, and of these the
+    last of each seed and fold: runs of different code are not averaged.
     """
     last: dict[str, tuple[int, str]] = {}
     candidates: dict[tuple[str, str, int, int | None], list[tuple[int, Path]]] = {}
-    for path in sorted(Path(root).glob(f"{dataset or '*'}/*/record.json")):
-        if not (path.parent / "scores.parquet").is_file():
-            continue
+    for folder in sorted(folders):
+        path = folder / "record.json"
         record = RunRecord.load(path)
         when, what = path.stat().st_mtime_ns, _experiment(record)
         last[what] = max(last.get(what, (0, "")), (when, record.group))
         key = (what, record.group, record.seed, record.fold)
-        candidates.setdefault(key, []).append((when, path.parent))
+        candidates.setdefault(key, []).append((when, folder))
     return sorted(max(found)[1] for key, found in candidates.items() if last[key[0]][1] == key[1])
 
 

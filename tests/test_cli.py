@@ -512,3 +512,11 @@ def test_one_training_that_fails_costs_the_others_nothing(bench: Bench, tmp_path
     assert code == 4
     assert "RuntimeError: nan" in err
     assert "empty" in out
+    code, out, err = bench("run", "-m", "./bad.py", "-m", "empty", "-d", "./rings.py", "--json")
+    assert code == 4
+    done, failed = json.loads(out)
+    assert (done["method"], done["cached"]) == ("empty", True)
+    assert (failed["method"], failed["seed"]) == ("./bad.py", 0)
+    assert "RuntimeError: nan" in failed["error"]
+    code, out, err = bench("run", "-m", "./bad.py", "-d", "./rings.py", "--seeds", "2")
+    assert (code, out, err.count("RuntimeError: nan")) == (2, "", 2)

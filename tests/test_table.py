@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmark.errors import DataError
-from benchmark.results import find_runs, load_run, unique_labels
+from benchmark.results import current, find_runs, load_run, unique_labels
 from benchmark.table import Quantity, load_runs, read_runs, select, tidy
 
 
@@ -132,6 +132,8 @@ def test_find_runs_leaves_out_what_is_unfinished_or_superseded(make_run, tmp_pat
         os.utime(path / "record.json", (when, when))
     assert find_runs(tmp_path / "runs") == sorted([again, other])
     assert find_runs(tmp_path / "runs", "elsewhere") == []
+    assert current([new, old, again]) == [again]
+    assert current([old, other]) == sorted([old, other])
 
 
 def test_no_runs_make_no_table():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import BenchError, UsageError
+from ..errors import BenchError, DataError, UsageError
 from ._shared import TerminalReporter, echo_json, line
 
 if TYPE_CHECKING:
@@ -84,21 +84,26 @@ def run_command(
     reporter = TerminalReporter(quiet=as_json)
     requests = expand(request, method, _seeds(seeds), folds)
     results: list[RunResult] = []
-    failures: list[BenchError] = []
+    failures: list[tuple[RunRequest, BenchError]] = []
     for number, one in enumerate(requests, 1):
         if len(requests) > 1:
             reporter.note(f"[{number}/{len(requests)}] {_title(one)}")
         try:
             results.append(run(one, reporter))
+        except UsageError:
+            raise  # what does not fit one run is unlikely to fit the next
         except BenchError as error:
+            if len(requests) == 1:
+                raise
             # one method that cannot be trained must not cost the results of the others
-            failures.append(error)
-            if len(requests) > 1:
-                line(f"error: {_title(one)}: {error}", error=True)
+            failures.append((one, error))
+            line(f"error: {_title(one)}: {error}", error=True)
     if not results:
-        raise failures[0]
+        raise DataError(f"None of the {len(requests)} runs could be done.", "See above.")
     if as_json:
-        echo_json([_as_json(r) for r in results])
+        failed = [{"method": one.method, "dataset": one.dataset, "seed": one.seed,
+                   "fold": one.fold, "error": str(error)} for one, error in failures]  # fmt: skip
+        echo_json([*(_as_json(r) for r in results), *failed])
     else:
         _report(results)
     if failures or any(r.errors for r in results):

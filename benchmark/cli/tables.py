@@ -124,7 +124,10 @@ def compare_command(
 
 
 def accept_command(
-    paths: Annotated[list[Path], typer.Argument(help="Run folders: all seeds of one experiment.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Run folders: all seeds of one experiment; the last version of each."),
+    ],
     leaderboards: Entries = Path("leaderboards"),
 ) -> None:
     """Accept runs as their method's leaderboard entry.
@@ -133,9 +136,10 @@ def accept_command(
     """
     from ..entries import build_entry, entry_name, load_entry, write_entry
     from ..leaderboard import leaderboard
+    from ..results import current
     from ..table import read_runs
 
-    found = read_runs(paths)
+    found = read_runs(current(paths))
     entry = build_entry(found)
     path = leaderboards / found[0].dataset / f"{entry_name(found[0])}.json"
     before = leaderboard(load_entry(path), roles=ROLES) if path.is_file() else None
