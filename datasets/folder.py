@@ -143,12 +143,15 @@ class Folder(Dataset):
             raise UsageError(
                 f"patient={self.patient!r} is no regular expression: {error}."
             ) from None
-        if match is None:
+        found = match and (match[1] if match.re.groups else match[0])
+        if match is None or match.re.groups > 1 or not found:
+            what = "has several groups" if match and match.re.groups > 1 else "finds nothing"
             raise UsageError(
-                f"patient={self.patient!r} does not match the case {case_id!r}.",
-                "Let it match the part of every case's name that is the patient.",
+                f"patient={self.patient!r} {what} in the case {case_id!r}.",
+                "Let it, or its one group, match what in every case's name is the patient; (?:...) "
+                "groups without being one.",
             )
-        return match[1] if match.re.groups else match[0]
+        return found
 
     def _files(self, layout: Layout, case_id: str) -> tuple[CaseFiles, Path]:
         """The files of a labelled case, which may lie in either part, and its label file.

@@ -269,5 +269,7 @@ def test_scans_of_one_patient_share_a_role(root: Path) -> None:
     assert found["p03_frame1"] == found["p03_frame9"]
     assert found["p03_frame1"][0] == "p03"
     assert len({role for _, role in found.values()}) > 1
-    assert "does not match the case" in refusal(Folder(data_root=root, patient="x"))
+    for strange in ("x", "x*", r"(?:(q\d+)_)?"):
+        assert "finds nothing in the case" in refusal(Folder(data_root=root, patient=strange))
+    assert "several groups" in refusal(Folder(data_root=root, patient=r"([a-z])(\d*)"))
     assert "no regular expression" in refusal(Folder(data_root=root, patient="("))
