@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Two processes with spinning OpenMP threads slow each other 2-10 times; torch reads this at import.
+# A process that has the machine for itself takes it back (`provenance.use_threads`).
+_WAITS = not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:

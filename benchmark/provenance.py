@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from . import _WAITS
 from .errors import UsageError
 
 __all__ = ["available_threads", "capabilities", "git_state", "peak_memory_mb", "provenance",
@@ -44,11 +45,12 @@ def available_threads() -> int:
 def use_threads(threads: int) -> None:
     """Give torch the threads that are recorded, whether it is imported already or later.
 
-    Not yet imported, it also gets workers that stay awake for some milliseconds between two
-    operations. Where waking up is slow, as in a sandbox, a training step on two cores takes twice
-    as long without.
+    Not yet imported, and where the user has not said how threads wait, it also gets workers that
+    stay awake for some milliseconds between two operations. Where waking up is slow, as in a
+    sandbox, a training step on two cores takes twice as long without.
     """
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000000")
+    if _WAITS:
+        os.environ["GOMP_SPINCOUNT"] = "3000000"
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     else:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from .atomic import replacing
 from .contained import Contained
-from .errors import BenchError, PluginError
+from .errors import BenchError, DataError, PluginError
 from .plugins import Dataset, TrainContext
 from .progress import Reporter
 from .provenance import peak_memory_mb, reset_peak_memory, use_threads
@@ -68,7 +70,7 @@ def train(plan: Plan, reporter: Reporter) -> None:
         reporter.note("continuing an interrupted training")
     reset_peak_memory()
     use_threads(plan.threads)
-    clock = _Clock(folder.path / ".train-seconds")
+    clock = _Clock(folder.path / ".train-seconds", resumed)
     with reporter.training(plan.method_from.info.name) as report:
 
         def told(step: int, of: int, values: Mapping[str, float]) -> None:
@@ -98,12 +100,12 @@ def train(plan: Plan, reporter: Reporter) -> None:
 class _Clock:
     """Seconds of training, those of interrupted sessions included."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resumed: bool) -> None:
         self._path = path
-        try:
-            self._before = float(path.read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            self._before = 0.0
+        self._before = 0.0
+        if resumed:  # else what was done before was done for nothing
+            with suppress(OSError, ValueError):
+                self._before = float(path.read_text(encoding="ascii"))
         self._started = self._kept = time.perf_counter()
 
     def keep(self) -> None:
@@ -111,7 +113,8 @@ class _Clock:
         now = time.perf_counter()
         if now - self._kept > 2:
             self._kept = now
-            self._path.write_text(str(self._before + now - self._started), encoding="ascii")
+            with suppress(DataError), replacing(self._path) as temporary:  # a nicety, no result
+                temporary.write_text(f"{self._before + now - self._started:.3f}", encoding="ascii")
 
     def stop(self) -> float:
         """All seconds; forgets them on disk."""
