@@ -221,11 +221,15 @@ def _from_path(path: Path) -> ModuleType:
     sys.modules.setdefault(parent, package)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    # A bytecode file is taken for that of an edited source of the same size and second.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
+    finally:
+        sys.dont_write_bytecode = writes
     return module
 
 
