@@ -155,13 +155,18 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
         {
             "method": [method_from.info.name, parameters, method_from.code],
             "dataset": [dataset_from.info.name, _lasting(dataset)],
-            "split": split.source if request.folds is None else f"{request.folds} folds",
+            "split": f"{request.folds} folds"
+            if request.folds is not None
+            else {i: role for i, role in split.roles.items() if i in prints},
             # Of a floor in folds, each run knows its own fold's cases alone.
             "data": {i: _identity(prints[i]) for i in used}
             if method.trains or request.folds is None
             else "",
-            "versions": versions(COMPUTING),
-            "device": device.partition(":")[0],
+            "engine": code["engine"],
+            "files": code["files"],
+            # Without what tells builds of one version apart (+cpu, +cu128): the device says that.
+            "versions": {name: v.partition("+")[0] for name, v in versions(COMPUTING).items()},
+            "device": code["device"],
         }
     )
     return Plan(

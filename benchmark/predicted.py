@@ -15,7 +15,7 @@ from .nifti import write_labels, write_probabilities
 from .plugins import Method
 from .progress import Reporter
 from .provenance import peak_memory_mb, reset_peak_memory, use_threads
-from .store import RunFolder, read_json, write_json
+from .store import RunFolder, file_hash, read_json, write_json
 from .types import Segmentation, Study
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _stored(plan: Plan, case_id: str) -> dict[str, Any] | None:
         row: dict[str, Any] = dict(read_json(facts))
         if row["key"] != prediction_key(plan, case_id) or row["status"] == "error":
             return None
-        intact = all(_hash(plan.folder.path / name) == h for name, h in row["files"].items())
+        intact = all(file_hash(plan.folder.path / name) == h for name, h in row["files"].items())
     except (DataError, KeyError, TypeError, ValueError, AttributeError):
         return None  # damaged: predicted again
     return row if intact else None
@@ -180,12 +180,5 @@ def _write(
         for region, values in sorted((answer.probabilities or {}).items()):
             files.append(folder.case_file(f"predictions/probability-{region}", study.id, ".nii.gz"))
             write_probabilities(files[-1], values, study.target)
-    names = {file.relative_to(folder.path).as_posix(): _hash(file) for file in files}
+    names = {file.relative_to(folder.path).as_posix(): file_hash(file) for file in files}
     return {"files": names, "prediction": digest.hexdigest()}
-
-
-def _hash(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return "missing"

@@ -72,7 +72,6 @@ class RunRecord(BaseModel):
     annotates: list[str]
     metric_cards: dict[str, str] = Field(description="Metric name -> hash of its definition")
     stages: dict[str, dict[str, Any]] = Field(description="Key, seconds, ... of each stage")
-    case_table: str = Field(default="", description="Hash of the rows of cases.parquet")
     totals: dict[str, Any] = {}
     parameter_count: int | None = None
     device: str = "cpu"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from .errors import DataError
 from .fingerprint import combined
 from .metrics.cards import cards
@@ -71,26 +73,28 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
     """
     plan = prepare(request, reporter)
     with plan.folder.lock():
+        path = plan.folder.path
+        before = _stored_record(path)
         train(plan, reporter)
         rows = predict(plan, reporter)
         score(plan, rows, reporter)
-        path = plan.folder.path
+        record = _record(plan, rows)
+        # What nothing was computed for anew was not made here and now.
+        kept = before is not None and before.stages == record.stages
+        where = before.provenance if before and kept else provenance(plan.device, plan.threads)
+        record = record.model_copy(update={"provenance": where})
         cases = _cases(plan, rows)
-        record = _record(plan, rows, cases)
-        stored = _stored_record(path, record)
-        if stored is None:
-            write_table(path / "cases.parquet", arrow_schema(CASES), cases)
-            where = provenance(plan.device, plan.threads)
-            record = record.model_copy(update={"provenance": where})
-            record.save(path)
-        else:
-            record = stored
+        same = before is not None and before.model_dump() == record.model_dump()
+        if same and _stored_cases(path) == cases:
             # readers take the version that was asked for last
             (path / "record.json").touch()
+        else:
+            write_table(path / "cases.parquet", arrow_schema(CASES), cases)
+            record.save(path)
+            same = False
     errors = {i: r["message"] for i, r in rows.items() if r["status"] == "error"}
     counts = Counter(r["status"] for r in rows.values())
-    cached = stored is not None and not plan.folder.finished
-    return RunResult(path, record, dict(counts), errors, cached)
+    return RunResult(path, record, dict(counts), errors, same and not plan.folder.finished)
 
 
 def _markers(plan: Plan) -> dict[str, Any]:
@@ -98,16 +102,21 @@ def _markers(plan: Plan) -> dict[str, Any]:
     return {stage: marker for stage, marker in markers.items() if marker}
 
 
-def _stored_record(path: Path, now: RunRecord) -> RunRecord | None:
-    """The record that is there, if it tells what one written now would, but for the machine."""
-    if not all((path / name).is_file() for name in ("record.json", "cases.parquet")):
-        return None
+def _stored_record(path: Path) -> RunRecord | None:
+    """The record that is there; None if there is none, or a damaged one."""
     try:
-        record = RunRecord.load(path)
+        return RunRecord.load(path)
     except DataError:
-        return None  # damaged: written again from what is there
-    same = record.model_dump(exclude={"provenance"}) == now.model_dump(exclude={"provenance"})
-    return record if same else None
+        return None
+
+
+def _stored_cases(path: Path) -> list[dict[str, Any]] | None:
+    """The case table that is there; None if there is none, or a damaged one."""
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path / "cases.parquet").to_pylist()
+    except (OSError, ValueError):  # pyarrow's errors are one or the other
+        return None
+    return rows
 
 
 def _cases(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -160,9 +169,7 @@ def _fingerprint(plan: Plan, ids: list[str]) -> str:
     return combined({i: [plan.prints[i].study, plan.prints[i].reference] for i in ids})
 
 
-def _record(
-    plan: Plan, rows: Mapping[str, dict[str, Any]], cases: list[dict[str, Any]]
-) -> RunRecord:
+def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
     dataset = plan.dataset
     stages = _markers(plan)
     return RunRecord(
@@ -194,7 +201,6 @@ def _record(
         annotates=sorted(dataset.annotates),
         metric_cards={name: card.hash for name, card in sorted(cards().items())},
         stages=stages,
-        case_table=combined({"rows": cases}),
         totals={
             "seconds": round(sum(float(s.get("seconds", 0)) for s in stages.values()), 3),
             "cases": dict(Counter(r["status"] for r in rows.values())),

@@ -25,6 +25,7 @@ from .parquet import table_writer, write_table
 from .plugins import Dataset
 from .progress import Reporter
 from .scoring import TABLES, CaseScores, ScoreTask, arrow_schema, score_case, unreadable_case
+from .store import RunFolder, file_hash
 from .types import Case
 
 if TYPE_CHECKING:
@@ -44,9 +45,8 @@ def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> No
     folder = plan.folder
     keys = {i: _case_key(plan, i, row) for i, row in rows.items()}
     key = combined({"cases": keys, "definitions": definitions_hash()})
-    complete = all((folder.path / f"{t}.parquet").is_file() for t in TABLES)
     parts = folder.path / "parts"
-    if complete and folder.done("score", key):
+    if folder.done("score", key) and folder.marker("score").get("tables") == _hashes(folder):
         shutil.rmtree(parts, ignore_errors=True)  # left by a kill just before the end
         return
     started = time.perf_counter()
@@ -59,14 +59,22 @@ def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> No
                     path = _part(parts, keys[case_id], table)
                     write_table(path, arrow_schema(columns), getattr(scores, table))
                 advance(case_id)
-    # From here on the tables may be of two scorings, which no marker may vouch for.
+    # From here on the tables may be of two scorings: no reader takes a run without a record.
     folder.withdraw("score")
     for table, columns in TABLES.items():
         with table_writer(folder.path / f"{table}.parquet", arrow_schema(columns)) as writer:
             for case_id in rows:
                 writer.append(_rows(_part(parts, keys[case_id], table)))
-    folder.finish("score", key, seconds=round(time.perf_counter() - started, 3), cases=len(rows))
+    folder.finish(
+        "score", key, seconds=round(time.perf_counter() - started, 3), cases=len(rows),
+        tables=_hashes(folder),
+    )  # fmt: skip
     shutil.rmtree(parts, ignore_errors=True)
+
+
+def _hashes(folder: RunFolder) -> dict[str, str]:
+    """Hash of each table's file; empty where it is missing."""
+    return {t: file_hash(folder.path / f"{t}.parquet") for t in TABLES}
 
 
 def _case_key(plan: Plan, case_id: str, row: dict[str, Any]) -> str:
@@ -133,19 +141,17 @@ def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
 
 
 def _loaded(dataset: Dataset, case_id: str) -> Case:
-    """The case, which could be read a moment ago.
+    """The case, which could be read when the run began.
 
     Raises:
-        BenchError: It no longer can. Better no table than one with a passing fault in it.
+        DataError: It no longer can. Better no table than one with a passing fault in it.
     """
     try:
         return dataset.load(case_id)
-    except BenchError:
-        raise
     except Exception as error:  # a stranger's data set may raise anything
+        name = "" if isinstance(error, BenchError) else f"{type(error).__name__}: "
         raise DataError(
-            f"Case {case_id!r} could be predicted and can no longer be read: "
-            f"{type(error).__name__}: {error}.",
+            f"Case {case_id!r} can no longer be read: {name}{error}",
             "Start the run again: what is done is kept.",
         ) from error
 

@@ -16,7 +16,7 @@ from .atomic import replacing, unwritable
 from .errors import DataError
 from .types import checked_id
 
-__all__ = ["RunFolder", "folder_hashes", "read_json", "write_json"]
+__all__ = ["RunFolder", "file_hash", "folder_hashes", "read_json", "write_json"]
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -71,7 +71,8 @@ class RunFolder:
         self.finished.append(stage)
 
     def withdraw(self, stage: str) -> None:
-        """Say that the stage is not finished (any more)."""
+        """Say that the stage, and so the run, is not finished (any more)."""
+        (self.path / "record.json").unlink(missing_ok=True)
         (self.path / "stages" / f"{stage}.json").unlink(missing_ok=True)
 
     def case_file(self, folder: str, case_id: str, suffix: str) -> Path:
@@ -140,10 +141,18 @@ class RunFolder:
         return False
 
 
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file; empty if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
 def folder_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file in ``folder`` by its relative path; empty if there is none."""
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): file_hash(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }

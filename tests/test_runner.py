@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,11 +17,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from benchmark import trained
 from benchmark.errors import DataError, PluginError, UsageError
 from benchmark.nifti import read_image, read_labels
 from benchmark.parquet import table_writer
 from benchmark.record import RunRecord
-from benchmark.results import load_run
+from benchmark.results import find_runs, load_run
 from benchmark.runner import CASES
 from benchmark.scoring import CaseScores
 
@@ -622,6 +624,10 @@ def test_tables_of_two_scorings_are_never_vouched_for(
         with pytest.raises(KeyboardInterrupt):
             run(method)
     assert tables(first.path) != whole
+    # no reader takes the mixture either
+    assert find_runs(first.path.parents[1]) == []
+    with pytest.raises(DataError, match="no run folder"):
+        load_run(first.path)
     again = run(method)
     assert not again.cached
     assert tables(first.path) == whole
@@ -637,7 +643,7 @@ def test_a_case_that_can_no_longer_be_read_stops_the_scoring_with_its_name(
     text = Path(plugins.toy()).read_text().replace("y, x = np", fails + "y, x = np")
     toy = plugins.file("toy", text)
     method = plugins.method(f"{leaves}\n{plugins.BRIGHT}")
-    with pytest.raises(DataError, match="'a' could be predicted and can no longer be read: Value"):
+    with pytest.raises(DataError, match="'a' can no longer be read: ValueError: gone"):
         run(method, toy)
     flag.unlink()
     assert run(method, toy).cases == {"ok": 4}
@@ -654,3 +660,70 @@ def test_other_data_are_another_experiment(run: Run, plugins: Any) -> None:
     assert changed.record.group not in (one.record.group, other.record.group)
     folds = [run(method, folds=2, fold=k).record.group for k in (0, 1)]
     assert folds[0] == folds[1] != changed.record.group
+
+
+def test_other_roles_are_another_experiment(run: Run, plugins: Any, tmp_path: Path) -> None:
+    """The same cases dealt otherwise, and then edited in place."""
+    method, path = plugins.trained(), tmp_path / "split.json"
+    groups = []
+    for tested, learnt in (("a", "b"), ("b", "a"), ("b", "a")):
+        split = {"train": ["t1", "t2", learnt], "validation": ["v1"], "test": [tested, "c", "x"]}
+        path.write_text(json.dumps(split))
+        groups.append(run(method, split=path).record.group)
+    assert groups[0] != groups[1] == groups[2]
+
+
+@pytest.mark.parametrize("name", ["scores", "counts", "features", "cases"])
+def test_a_damaged_table_is_written_again(
+    run: Run, plugins: Any, events: Events, name: str
+) -> None:
+    method = plugins.method()
+    first = run(method)
+    events()
+    path = first.path / f"{name}.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert not run(method).cached
+    assert path.read_bytes() == whole
+    assert events() == []
+    assert run(method).cached
+
+
+def test_what_was_not_computed_again_keeps_its_provenance(run: Run, plugins: Any) -> None:
+    """Asking for the default by name is another request, not another computation."""
+    method = plugins.method()
+    first = run(method)
+    record = RunRecord.load(first.path)
+    marked = record.model_copy(update={"provenance": {**record.provenance, "git": {"commit": "x"}}})
+    marked.save(first.path)
+    again = run(method, settings={"threshold": "500"})
+    assert again.path == first.path
+    assert again.record.method.asked == {"threshold": 500.0}
+    assert again.record.provenance["git"] == {"commit": "x"}
+
+
+def test_only_a_resumed_training_counts_the_time_before(tmp_path: Path) -> None:
+    path = tmp_path / "seconds"
+    path.write_text("40.0")
+    assert trained._Clock(path, resumed=True).stop() >= 40
+    assert not path.exists()
+    path.write_text("40.0")
+    assert trained._Clock(path, resumed=False).stop() < 40
+    path.write_text("torn")
+    clock = trained._Clock(path, resumed=True)
+    clock._kept -= 3
+    clock.keep()
+    assert float(path.read_text()) < 40
+
+
+@pytest.mark.parametrize(("said", "spins"), [({}, "3000000"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "")])
+def test_threads_wait_as_the_user_said(said: dict[str, str], spins: str) -> None:
+    text = (
+        "import os\nfrom benchmark.provenance import use_threads\nuse_threads(2)\n"
+        "print(os.environ['OMP_WAIT_POLICY'], os.environ.get('GOMP_SPINCOUNT', ''))"
+    )
+    plain = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    done = subprocess.run(
+        [sys.executable, "-c", text], env={**plain, **said}, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == f"{said.get('OMP_WAIT_POLICY', 'PASSIVE')} {spins}".strip()
