@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from benchmark.cli._app import app, run_app
+from benchmark.errors import UsageError
 
 Bench = Callable[..., tuple[int, str, str]]
 
@@ -470,6 +471,16 @@ def test_emidec_image_without_contours_is_named(bench: Bench, tmp_path: Path) ->
     code, _, err = bench("run", "-m", "empty", "-d", "emidec", "--data-root", tmp_path / "e")
     assert code == 2
     assert "Case_P001" in err
+
+
+def test_debug_shows_the_error_and_nothing_else_does(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="'jdl'"):
+        bench("list", "jdll", "--debug")
+    # a program that calls us has arguments of its own
+    monkeypatch.setattr(sys, "argv", ["program", *"abcdef"])
+    assert bench("list", "jdll")[0] == 2
 
 
 # --- what must not be imported -------------------------------------------------------------------
