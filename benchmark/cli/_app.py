@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import BenchError
-from . import listing, making, running, scoring, tables
+from . import explaining, listing, making, running, scoring, tables
 from ._shared import line
 
 __all__ = ["app", "run_app"]
@@ -53,6 +53,7 @@ app.command("run")(running.run_command)
 app.command("rerun")(running.rerun_command)
 app.command("score")(scoring.score_command)
 app.command("list")(listing.list_command)
+app.command("explain")(explaining.explain_command)
 app.command("leaderboard")(tables.leaderboard_command)
 app.command("compare")(tables.compare_command)
 app.command("accept")(tables.accept_command)
