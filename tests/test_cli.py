@@ -251,6 +251,16 @@ def test_explain_tells_of_every_status_what_scoring_does(
         assert told[status].rstrip().endswith(f"  {says}")
 
 
+def test_explaining_what_could_not_be_loaded_says_why(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = {"theirs": "their.module: RuntimeError: no licence"}
+    monkeypatch.setattr("benchmark.metrics.cards.problems", lambda: broken)
+    code, _, err = bench("explain", "theirs")
+    assert code == 2
+    assert "RuntimeError: no licence" in err
+
+
 def test_version_and_no_command(bench: Bench) -> None:
     assert bench("--version")[:2] == (0, "scarbench 0.1.0\n")
     code, out, _ = bench()

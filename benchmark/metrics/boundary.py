@@ -1,9 +1,10 @@
 """Overlap of two masks near their borders only, so that a large inside does not hide them.
 
-The width of the band is part of the metric's name. It is in mm, and 2: with pixels of 1 to 2 mm the
-border and one or two pixels behind it, the scale of an outline drawn with a steady hand. The share
-of the image that the source takes, 2 % of the diagonal, is 8 mm in a field of 290 mm: as thick as
-the wall of the left ventricle, whose two bands then meet, and the number is plain IoU again.
+The width of the band is part of the metric's name. It is in mm, and 2: with the usual pixels of 1
+to 2 mm that is the border and one or two pixels behind it, where a band of the border alone would
+score nearly 0 on an outline that is off by one pixel. The share of the image that the source
+takes, 2 % of the diagonal, is 8 mm in a field of 290 mm: as thick as the wall of the left
+ventricle, whose two bands then meet, and the number is plain IoU again.
 """
 
 from __future__ import annotations

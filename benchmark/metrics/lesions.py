@@ -139,7 +139,7 @@ def lesion_f1(pair: Pair) -> float:
         formula="connected pieces of R",
         pred_empty="compute",
         ref_empty=0.0,
-        source="counted",
+        source="a plain count",
     )
 )
 def lesions_reference(pair: Pair) -> float:
@@ -154,7 +154,7 @@ def lesions_reference(pair: Pair) -> float:
         formula="connected pieces of P",
         pred_empty=0.0,
         ref_empty="compute",
-        source="counted",
+        source="a plain count",
     )
 )
 def lesions_compared(pair: Pair) -> float:

@@ -166,7 +166,7 @@ def balanced_accuracy(pair: Pair) -> float:
         notes="It is the correlation of the two masks. A mask that is empty or fills the field is "
         "constant and correlates with nothing: 0/0, taken as 0, the value of chance, so a miss "
         "and a false alarm are 0. Both empty: nothing to score, null. Two masks that both fill "
-        "the field agree: 1. Disjoint masks are slightly below 0.",
+        "the field agree: 1. Disjoint masks are slightly below 0, and so below a miss.",
     )
 )
 def mcc(pair: Pair) -> float:
