@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,7 @@ def rerun(
         pictures=False,
     )
     result = run(request, reporter)
-    differing, largest = _difference(folder, result.path)
+    differing, largest = _difference(folder, result.path, record.metric_cards)
     return Rerun(result, differing == 0, differing, largest, _changes(record, result.record))
 
 
@@ -142,12 +142,14 @@ def _new_folder(inside: Path) -> Path:
         raise unwritable(inside, error) from None
 
 
-def _difference(before: Path, after: Path) -> tuple[int, float | None]:
+def _difference(before: Path, after: Path, metrics: Collection[str]) -> tuple[int, float | None]:
     import pandas as pd
 
     keys = ["case", "region", "metric", "level", "slice", "dim", "reference", "compared"]
     frames = [pd.read_parquet(p / "scores.parquet")[[*keys, "value", "status"]]
               for p in (before, after)]  # fmt: skip
+    # A metric that came later is nothing in which the old run could be repeated.
+    frames[1] = frames[1][frames[1]["metric"].isin(list(metrics))]
     # nulls are no keys to merge on
     frames = [f.assign(slice=f["slice"].fillna(-1), dim=f["dim"].fillna("")) for f in frames]
     both = frames[0].merge(frames[1], on=keys, how="outer", suffixes=("", "_now"), indicator=True)

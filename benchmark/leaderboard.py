@@ -111,7 +111,8 @@ def leaderboard(
 
     Raises:
         DataError: There is no run of the data set, or none has cases of these roles.
-        UsageError: ``rank_by`` is not among the columns, or several data sets and none named.
+        UsageError: ``rank_by`` is not among the columns or has no direction, or several data sets
+            and none named.
     """
     columns = tuple(columns)
     rank_by = rank_by or columns[0]
@@ -136,6 +137,11 @@ def leaderboard(
     at = columns.index(rank_by)
     facts = table[rank_by.rows(table)]
     direction = str(facts["better"].dropna().iloc[0]) if facts["better"].notna().any() else "higher"
+    if direction == "none":
+        raise UsageError(
+            f"Cannot rank by {rank_by}: it describes the cases and ranks nobody.",
+            "Rank by another column.",
+        )
     ranks = _ranks({label: averaged[label][at] for label in groups}, direction)
     reasons = _reasons(table, rank_by)
     rows = [

@@ -13,7 +13,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from benchmark import Region
 from benchmark.cli._app import app, run_app
+from benchmark.errors import UsageError
+from benchmark.metrics.cards import cards
+from benchmark.metrics.definition import STATUSES
+from benchmark.scoring import ScoreTask, score_case
 
 Bench = Callable[..., tuple[int, str, str]]
 
@@ -170,6 +175,90 @@ def test_list_is_json_for_programs_and_a_table_for_people(bench: Bench) -> None:
     assert all(word in out for word in ("jdl", "lge", "emidec", "dice", "hd95"))
     code, out, _ = bench("list", "metrics", "--json")
     assert {m["name"] for m in json.loads(out)["metrics"]} >= {"dice", "hd95", "assd", "masd"}
+
+
+def test_explain_says_all_that_is_on_the_card(bench: Bench) -> None:
+    code, out, _ = bench("explain", "nsd@2mm")
+    assert code == 0
+    card = cards()["nsd@2mm"]
+    words = " ".join(out.split())
+    for text in (card.title, card.formula, card.surface, card.source, card.notes, card.hash):
+        assert " ".join(text.split()) in words
+    # Of every status: what it is, the value, and what the default policy makes of it.
+    assert [row.split()[0] for row in out.splitlines()[-7:]] == list(STATUSES)
+    told = [" ".join(row.split()) for row in out.splitlines()[-7:]]
+    assert told[1] == "both_empty neither has none left out"
+    assert told[2] == "pred_empty only the reference has 0 the value"
+    assert told[4] == "no_prediction there is no answer none 0"
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_explain_is_json_for_programs_and_the_same_as_listing_one(bench: Bench) -> None:
+    code, out, _ = bench("explain", "hd95", "--json")
+    assert code == 0
+    card = json.loads(out)
+    assert card["hash"] == "3d2941b31a66"
+    assert card["rules"] == {
+        "ok": "compute", "both_empty": None, "pred_empty": None, "ref_empty": None,
+        "no_prediction": None, "not_applicable": None, "error": None,
+    }  # fmt: skip
+    assert bench("list", "hd95", "--json")[1] == out
+    assert bench("list", "hd95")[1] == bench("explain", "hd95")[1]
+
+
+@pytest.mark.parametrize("name", cards())
+def test_every_metric_can_be_explained(bench: Bench, name: str) -> None:
+    code, out, _ = bench("explain", name)
+    assert code == 0
+    assert out.startswith(f"{name}: ")
+    assert all(status in out for status in STATUSES)
+
+
+@pytest.mark.parametrize(
+    ("name", "miss", "worst"),
+    [
+        ("dice", "0", 0.0),
+        ("hd95", "the diagonal of the field of view", (16**2 + 6**2 + 6**2) ** 0.5),
+        ("volume_error_ml", "what an empty answer gets, unless that is right", -0.064),
+        ("lesions_reference", "none: it is undefined there", None),
+    ],
+)
+def test_explain_tells_of_every_status_what_scoring_does(
+    bench: Bench, name: str, miss: str, worst: float | None
+) -> None:
+    none, full = np.zeros((2, 6, 6), dtype=np.uint8), np.zeros((2, 6, 6), dtype=np.uint8)
+    full[:, 2:4, 2:4] = 3
+    told = {row.split()[0]: row for row in bench("explain", name)[1].splitlines()[-7:]}
+    for status, reference, prediction in (
+        ("ok", full, full),
+        ("both_empty", none, none),
+        ("pred_empty", full, none),
+        ("ref_empty", none, full),
+        ("no_prediction", full, None),
+    ):
+        task = ScoreTask("a", reference, prediction, (8.0, 1.0, 1.0))
+        row = score_case(task, metrics=[name], levels=["volume"], regions=[Region.SCAR]).scores[0]
+        assert row["status"] == status
+        if row["value"] is not None:
+            assert row["worst"] == row["value"]
+            says = "the value"
+        elif status == "both_empty":
+            assert row["worst"] is None
+            says = "left out"
+        else:
+            assert row["worst"] == pytest.approx(worst)
+            says = miss
+        assert told[status].rstrip().endswith(f"  {says}")
+
+
+def test_explaining_what_could_not_be_loaded_says_why(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = {"theirs": "their.module: RuntimeError: no licence"}
+    monkeypatch.setattr("benchmark.metrics.cards.problems", lambda: broken)
+    code, _, err = bench("explain", "theirs")
+    assert code == 2
+    assert "RuntimeError: no licence" in err
 
 
 def test_version_and_no_command(bench: Bench) -> None:
@@ -423,6 +512,8 @@ def test_training_that_fails_is_one_message_and_the_traceback_is_kept(
         (("compare", "--metric", "dise"), "'dice'"),
         (("accept", "nowhere"), "nowhere"),
         (("list", "jdll"), "'jdl'"),
+        (("explain", "hd59"), "'hd95'"),
+        (("explain", "jdl"), "There is no metric 'jdl'"),
         (("new", "method", "Not-A-Name"), "Not-A-Name"),
         (("rn",), "run"),
         (("run", "-m", "empty", "--sedes", "2"), "--seeds"),
@@ -472,12 +563,29 @@ def test_emidec_image_without_contours_is_named(bench: Bench, tmp_path: Path) ->
     assert "Case_P001" in err
 
 
+def test_debug_shows_the_error_and_nothing_else_does(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="'jdl'"):
+        bench("list", "jdll", "--debug")
+    # a program that calls us has arguments of its own
+    monkeypatch.setattr(sys, "argv", ["program", *"abcdef"])
+    assert bench("list", "jdll")[0] == 2
+
+
 # --- what must not be imported -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "words",
-    [("--help",), ("list",), ("score", "--help"), ("run", "--help"), ("leaderboard", "--help")],
+    [
+        ("--help",),
+        ("list",),
+        ("explain", "nsd@2mm"),
+        ("score", "--help"),
+        ("run", "--help"),
+        ("leaderboard", "--help"),
+    ],
 )
 def test_looking_never_imports_what_is_heavy(words: tuple[str, ...]) -> None:
     heavy = ("torch", "monai", "nnunetv2", "matplotlib", "scipy", "pandas")

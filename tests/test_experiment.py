@@ -132,6 +132,18 @@ def test_a_changed_status_or_a_missing_row_is_noticed(run: Run, plugins: Any) ->
     assert (again.reproduced, again.differing, again.largest) == (False, 3, None)
 
 
+def test_a_metric_that_came_later_is_named_and_fails_no_repetition(run: Run, plugins: Any) -> None:
+    path = run(plugins.method()).path
+    edited(path, lambda scores: scores[scores.metric != "mcc"])
+    assert not rerun(path, Reporter()).reproduced  # the record says that there were scores of it
+    record = json.loads((path / "record.json").read_text())
+    del record["metric_cards"]["mcc"]
+    (path / "record.json").write_text(json.dumps(record))
+    again = rerun(path, Reporter())
+    assert (again.reproduced, again.differing) == (True, 0)
+    assert set(again.changed) == {"metric definitions"}
+
+
 def test_what_is_different_now_is_named(run: Run, plugins: Any) -> None:
     first = run(plugins.method())
     plugins.method("# another line\n" + plugins.BRIGHT)

@@ -216,6 +216,26 @@ def test_ranking_by_what_is_no_column_is_refused(make_run):
         board_of([make_run("x", dice(make_run, [0.5]))], rank_by=HD95)
 
 
+def test_what_describes_the_cases_may_be_shown_and_ranks_nobody(make_run):
+    lesions = Quantity("scar", "lesions_reference")
+    paths = [
+        make_run(name, [make_run.score("a", value), count(make_run, 3.0)])
+        for name, value in (("x", 0.5), ("y", 0.7))
+    ]
+    board = board_of(paths, columns=[DICE, lesions])
+    assert [(r.label, r.cells[1].mean) for r in board.rows] == [("y", 3.0), ("x", 3.0)]
+    with pytest.raises(UsageError, match=r"Cannot rank by .*lesions_reference.*describes"):
+        board_of(paths, columns=[DICE, lesions], rank_by=lesions)
+
+
+def count(make_run, value):
+    return make_run.score("a", value) | {
+        "metric": "lesions_reference",
+        "better": "none",
+        "worst": None,
+    }
+
+
 def test_a_column_nobody_scored_is_not_applicable(make_run):
     board = board_of([make_run("x", dice(make_run, [0.5]))], columns=[DICE, HD95])
     assert board.rows[0].cells[1].n_total == 0

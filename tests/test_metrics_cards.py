@@ -6,6 +6,7 @@ import subprocess
 import sys
 import types
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -18,29 +19,51 @@ NAMES = [
     "iou",
     "precision",
     "recall",
+    "specificity",
     "balanced_accuracy",
+    "mcc",
     "volume_error_ml",
     "absolute_volume_error_ml",
     "volume_error_percent",
+    "emidec_volume_ratio",
     "hd",
     "hd95",
     "hd95_pooled",
     "assd",
     "masd",
+    "asd_ref_to_pred",
+    "asd_pred_to_ref",
+    "nsd@1mm",
+    "nsd@2mm",
+    "nsd@3mm",
+    "boundary_iou@2mm",
+    "lesion_recall",
+    "lesion_precision",
+    "lesion_f1",
+    "lesions_reference",
+    "lesions_compared",
 ]
-SPECIFICITY = Card(
-    name="specificity",
-    title="Specificity",
-    formula="tn / (tn + fp)",
+DISTANCES = ["hd", "hd95", "hd95_pooled", "assd", "masd", "asd_ref_to_pred", "asd_pred_to_ref"]
+NSD = ["nsd@1mm", "nsd@2mm", "nsd@3mm"]
+#: One mask empty scores 0, both empty nothing.
+OVERLAPS = [
+    *["dice", "iou", "precision", "recall", "specificity", "mcc", *NSD, "boundary_iou@2mm"],
+    *["lesion_recall", "lesion_precision", "lesion_f1"],
+]
+FROZEN_RUN = Path(__file__).parent / "data" / "frozen_run_v1" / "record.json"
+GUESSES = Card(
+    name="guesses",
+    title="Share of guesses that are right",
+    formula="tp / (tp + fp + 1)",
     unit="",
     better="higher",
     bounds=(0.0, 1.0),
 )
 
 
-@metric(SPECIFICITY)
-def specificity(pair: Pair) -> float:
-    return pair.tn / (pair.tn + pair.fp)
+@metric(GUESSES)
+def guesses(pair: Pair) -> float:
+    return pair.tp / (pair.tp + pair.fp + 1)
 
 
 @pytest.fixture
@@ -65,9 +88,16 @@ def test_all_metrics_are_listed_in_a_fixed_order():
 
 def test_surface_metrics_have_dims_and_overlap_metrics_none():
     for name, card in cards.cards().items():
-        surface = name in {"hd", "hd95", "hd95_pooled", "assd", "masd"}
+        surface = name in {*DISTANCES, *NSD}
         assert card.dims == (("3d", "slice", "inplane3d") if surface else ())
-        assert bool(card.surface) == surface
+        assert bool(card.surface) == (surface or name == "boundary_iou@2mm")
+
+
+def test_definitions_that_kept_scores_were_made_by_have_not_changed():
+    """Accepted entries name these hashes; a changed one makes them incomparable with new runs."""
+    kept = json.loads(FROZEN_RUN.read_text())["metric_cards"]
+    assert len(kept) == 13
+    assert {name: cards.cards()[name].hash for name in kept} == kept
 
 
 def test_every_card_says_all_that_a_reader_needs():
@@ -79,14 +109,16 @@ def test_every_card_says_all_that_a_reader_needs():
 
 
 def test_rules_are_the_table_of_undefined_values():
-    for name in ("dice", "iou", "precision", "recall"):
+    for name in OVERLAPS:
+        assert cards.cards()[name].worst == 0.0
         rules = cards.cards()[name].rules
         assert rules["pred_empty"] == rules["ref_empty"] == 0.0
         assert rules["both_empty"] is None
-    for name in ("hd", "hd95", "hd95_pooled", "assd", "masd"):
+    for name in DISTANCES:
+        assert cards.cards()[name].worst == "diagonal"
         rules = cards.cards()[name].rules
         assert rules["pred_empty"] is rules["ref_empty"] is rules["both_empty"] is None
-    for name in ("volume_error_ml", "absolute_volume_error_ml"):
+    for name in ("volume_error_ml", "absolute_volume_error_ml", "emidec_volume_ratio"):
         rules = cards.cards()[name].rules
         assert rules["pred_empty"] == rules["ref_empty"] == COMPUTE
         assert rules["both_empty"] == 0.0
@@ -114,13 +146,13 @@ def test_a_hash_changes_with_every_field_and_with_nothing_else():
         "notes": "other",
         "version": 2,
     }
-    hashes = {SPECIFICITY.hash}
-    hashes |= {dataclasses.replace(SPECIFICITY, **{k: v}).hash for k, v in other.items()}
+    hashes = {GUESSES.hash}
+    hashes |= {dataclasses.replace(GUESSES, **{k: v}).hash for k, v in other.items()}
     assert len(hashes) == 1 + len(other)
-    assert dataclasses.replace(SPECIFICITY).hash == SPECIFICITY.hash
+    assert dataclasses.replace(GUESSES).hash == GUESSES.hash
     assert set(other) | {"dims"} == {f.name for f in dataclasses.fields(Card)}
-    assert len(SPECIFICITY.hash) == 12
-    assert set(SPECIFICITY.hash) <= set("0123456789abcdef")
+    assert len(GUESSES.hash) == 12
+    assert set(GUESSES.hash) <= set("0123456789abcdef")
 
 
 def test_the_definitions_hash_is_over_the_chosen_metrics_in_any_order():
@@ -136,11 +168,11 @@ def test_an_unknown_metric_is_named_with_its_near_miss():
 
 def test_a_card_that_contradicts_itself_is_refused():
     with pytest.raises(PluginError, match="reads counts and has dims"):
-        dataclasses.replace(SPECIFICITY, dims=("3d",))
+        dataclasses.replace(GUESSES, dims=("3d",))
     with pytest.raises(PluginError, match="no dim \\['4d'\\]"):
-        dataclasses.replace(SPECIFICITY, dims=("4d",), reads="distances")
+        dataclasses.replace(GUESSES, dims=("4d",), reads="distances")
     with pytest.raises(PluginError, match="cannot name a metric"):
-        dataclasses.replace(SPECIFICITY, name="a b")
+        dataclasses.replace(GUESSES, name="a b")
 
 
 def test_a_card_is_ready_for_json():
@@ -164,9 +196,9 @@ def entry(name, thing):
 
 def test_a_strangers_metric_comes_after_ours_and_changes_the_definitions_hash(entries):
     ours = cards.definitions_hash()
-    entries(entry("specificity", specificity))
-    assert list(cards.cards()) == [*NAMES, "specificity"]
-    assert cards.metrics()["specificity"] is specificity
+    entries(entry("guesses", guesses))
+    assert list(cards.cards()) == [*NAMES, "guesses"]
+    assert cards.metrics()["guesses"] is guesses
     assert cards.definitions_hash() != ours
     assert cards.definitions_hash(NAMES) == ours
 
@@ -185,19 +217,19 @@ def test_a_metric_whose_function_names_no_module_harms_nobody(entries, monkeypat
 
 def test_an_entry_point_may_name_a_module_or_a_collection(entries):
     entries(entry("here", sys.modules[__name__]))
-    assert "specificity" in cards.cards()
-    entries(entry("here", [specificity]))
-    assert "specificity" in cards.cards()
+    assert "guesses" in cards.cards()
+    entries(entry("here", [guesses]))
+    assert "guesses" in cards.cards()
 
 
 def test_broken_entry_points_are_listed_and_harm_nobody(entries):
     entries(
         entry("breaks", RuntimeError("no such thing")),
-        entry("clash", Metric(cards.cards()["dice"], specificity.function)),
+        entry("clash", Metric(cards.cards()["dice"], guesses.function)),
         entry("empty", object()),
-        entry("fine", specificity),
+        entry("fine", guesses),
     )
-    assert list(cards.cards()) == [*NAMES, "specificity"]
+    assert list(cards.cards()) == [*NAMES, "guesses"]
     assert list(cards.problems()) == ["breaks", "clash", "empty"]
     assert "RuntimeError: no such thing" in cards.problems()["breaks"]
     assert "dice is taken" in cards.problems()["clash"]

@@ -15,7 +15,15 @@ LABELS = st.integers(0, 4)
 
 
 def pair(tp, fp, fn, tn, spacing=(10.0, 2.0, 2.0)):
-    return Pair(tp=tp, fp=fp, fn=fn, tn=tn, spacing=spacing, masks=lambda: (None, None))
+    return Pair(
+        tp=tp,
+        fp=fp,
+        fn=fn,
+        tn=tn,
+        spacing=spacing,
+        masks=lambda: (None, None),
+        myocardium=40,
+    )
 
 
 @pytest.mark.parametrize(
@@ -29,6 +37,9 @@ def pair(tp, fp, fn, tn, spacing=(10.0, 2.0, 2.0)):
         ("volume_error_ml", -0.04),  # one voxel of 10 x 2 x 2 mm too few
         ("absolute_volume_error_ml", 0.04),
         ("volume_error_percent", -100 / 9),
+        ("emidec_volume_ratio", 1 / 40),
+        ("specificity", 89 / 91),
+        ("mcc", (6 * 89 - 2 * 3) / (8 * 9 * 91 * 92) ** 0.5),
     ],
 )
 def test_metrics_of_counts_by_hand(name, expected):
@@ -46,6 +57,51 @@ def test_balanced_accuracy_of_an_empty_answer_is_one_half():
 
 def test_balanced_accuracy_where_the_reference_fills_the_field():
     assert cards.metrics()["balanced_accuracy"](pair(50, 0, 50, 0)) == 0.75
+
+
+COUNTS = st.integers(0, 10**6)
+
+
+@given(COUNTS, COUNTS, COUNTS, COUNTS)
+def test_balanced_accuracy_is_the_mean_of_recall_and_specificity(tp, fp, fn, tn):
+    given_ = pair(tp + 1, fp, fn, tn)
+    values = {name: cards.metrics()[name](given_) for name in NAMES}
+    mean = (values["recall"] + values["specificity"]) / 2
+    assert values["balanced_accuracy"] == pytest.approx(mean, abs=1e-15)
+    for name in NAMES:
+        least, greatest = cards.cards()[name].bounds
+        assert least <= values[name] <= greatest
+
+
+NAMES = ("recall", "specificity", "balanced_accuracy", "mcc")
+
+
+@given(hnp.arrays(bool, 30), hnp.arrays(bool, 30))
+def test_mcc_is_the_correlation_of_the_two_masks(ours, theirs):
+    counts = [(ours & theirs).sum(), (theirs & ~ours).sum(), (ours & ~theirs).sum()]
+    found = cards.metrics()["mcc"](pair(*map(int, counts), 30 - int(sum(counts))))
+    if ours.all() and theirs.all():
+        assert found == 1.0
+    elif 0 < ours.sum() < 30 and 0 < theirs.sum() < 30:
+        assert found == pytest.approx(np.corrcoef(ours, theirs)[0, 1], abs=1e-12)
+    elif ours.any() and theirs.any():
+        assert found == 0.0
+
+
+def test_mcc_of_counts_whose_product_no_float_holds_exactly():
+    assert cards.metrics()["mcc"](pair(10**9, 0, 0, 10**9 + 7)) == 1.0
+    assert cards.metrics()["mcc"](pair(0, 10**9, 10**9 + 7, 0)) == -1.0
+    # three quarters of each right: (9 - 1) / 16
+    assert cards.metrics()["mcc"](pair(3 * 10**9, 10**9, 10**9, 3 * 10**9)) == 0.5
+
+
+def test_specificity_where_the_reference_fills_the_field_has_nothing_to_lose():
+    assert cards.metrics()["specificity"](pair(50, 0, 50, 0)) == 1.0
+
+
+def test_the_emidec_ratio_is_no_difference_of_burdens():
+    """15 of 40 voxels scar, 10 drawn: 5 / 40, whatever myocardium the other side drew."""
+    assert cards.metrics()["emidec_volume_ratio"](pair(8, 2, 7, 83)) == 5 / 40
 
 
 def test_asking_for_distances_that_the_card_does_not_name_says_so():

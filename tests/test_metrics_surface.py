@@ -27,7 +27,13 @@ KEYS = {
     "hd95_pooled": "hd95_pooled_linear",
     "assd": "assd_pooled",
     "masd": "masd_mean_of_directed",
+    "asd_ref_to_pred": "asd_ref_to_pred",
+    "asd_pred_to_ref": "asd_pred_to_ref",
 }
+#: What a metric is of the same masks the other way round.
+MIRRORED = {"asd_ref_to_pred": "asd_pred_to_ref", "asd_pred_to_ref": "asd_ref_to_pred"}
+#: These count the background, so they depend on how much of it there is.
+OF_THE_FIELD = {"specificity", "balanced_accuracy", "mcc"}
 SPACING = (8.0, 1.25, 1.75)
 
 
@@ -88,6 +94,8 @@ def oracle_value(metric, d):
         "hd95_pooled": lambda: np.percentile(both, 95),
         "assd": lambda: both.mean(),
         "masd": lambda: (d[0].mean() + d[1].mean()) / 2,
+        "asd_ref_to_pred": lambda: d[0].mean(),
+        "asd_pred_to_ref": lambda: d[1].mean(),
     }[metric]()
 
 
@@ -188,13 +196,14 @@ def test_surface_voxels_are_those_with_a_background_face_neighbour(mask, in_plan
 @given(pairs(full=False), spacings)
 def test_surface_values_do_not_change_when_the_masks_are_swapped(masks, spacing):
     there, back = values(*masks, spacing=spacing), values(*masks[::-1], spacing=spacing)
-    for metric in ("dice", "iou", "absolute_volume_error_ml"):
+    for metric in ("dice", "iou", "mcc", "absolute_volume_error_ml"):
         np.testing.assert_equal(there[metric, None], back[metric, None])
     np.testing.assert_equal(there["precision", None], back["recall", None])
     assert there["volume_error_ml", None] == -back["volume_error_ml", None]
     for metric in KEYS:
         for dim in DIMS:
-            np.testing.assert_allclose(there[metric, dim], back[metric, dim], rtol=1e-12)
+            other = MIRRORED.get(metric, metric)
+            np.testing.assert_allclose(there[metric, dim], back[other, dim], rtol=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
@@ -217,7 +226,7 @@ def test_padding_changes_no_bit_of_any_distance(masks, spacing, rows, columns, s
     wide = [np.pad(m, ((slices, 0), (rows, 1), (2, columns))) for m in masks]
     before, after = values(*masks, spacing=spacing), values(*wide, spacing=spacing)
     for key in before:
-        if key[0] != "balanced_accuracy":
+        if key[0] not in OF_THE_FIELD:
             np.testing.assert_equal(after[key], before[key])
 
 
@@ -264,6 +273,9 @@ def test_known_inequalities_hold(masks, spacing):
         assert v["hd", dim] >= v["hd95_pooled", dim]
         assert v["hd", dim] + 1e-9 >= v["assd", dim]
         assert v["hd", dim] + 1e-9 >= v["masd", dim]
+        directed = v["asd_ref_to_pred", dim], v["asd_pred_to_ref", dim]
+        assert v["masd", dim] == pytest.approx(sum(directed) / 2, abs=1e-12)
+        assert min(directed) - 1e-9 <= v["assd", dim] <= max(directed) + 1e-9
     iou = v["iou", None]
     assert v["dice", None] == pytest.approx(2 * iou / (1 + iou), abs=1e-12)
 
@@ -322,6 +334,8 @@ def test_medpy_agrees_where_it_is_right(seed):
         for masks in ((prediction, reference), (reference, prediction))
     ]
     assert found["masd", "3d"] == pytest.approx(sum(directed) / 2, abs=1e-9)
+    assert found["asd_pred_to_ref", "3d"] == pytest.approx(directed[0], abs=1e-9)
+    assert found["asd_ref_to_pred", "3d"] == pytest.approx(directed[1], abs=1e-9)
     assert found["dice", None] == pytest.approx(binary.dc(prediction, reference), abs=1e-12)
 
 

@@ -102,7 +102,9 @@ def test_identical_segmentations_are_perfect_everywhere():
     scored = score_case(task(apex="first", image=Volume(heart().astype(float), SPACING)))
     for row in scored.scores:
         if row["status"] == "ok":
-            assert row["value"] == row["worst"] == cards.cards()[row["metric"]].best
+            assert row["value"] == row["worst"]
+            if row["better"] != "none":
+                assert row["value"] == cards.cards()[row["metric"]].best
     empty = {r["slice"] for r in rows(scored, region="lv", level="slice", status="both_empty")}
     assert empty == {0}
 
@@ -226,6 +228,91 @@ def test_a_region_outside_either_side_is_not_applicable_and_says_which():
         }
         assert {r["level"] for r in found} == {"volume", "apex", "middle", "base"}
     assert one(scored, region="lv", metric="dice")["value"] == 1.0
+
+
+def test_the_emidec_ratio_divides_by_the_myocardium_of_the_reference():
+    reference, prediction = heart(), heart()
+    prediction[2:4, 5:9, 5:15] = 2  # all scar missed
+    prediction[1, 5:25, 5:25] = 0  # and the myocardium of one slice, which must not matter
+    scored = score_case(task(reference, prediction, apex="first"))
+    found = one(scored, region="scar", metric="emidec_volume_ratio")
+    assert told(found) == (80 / 1200, "pred_empty", 80 / 1200)
+    found = one(scored, region="lv", metric="emidec_volume_ratio")
+    assert told(found) == (400 / 1200, "ok", 400 / 1200)
+    slices = rows(scored, region="scar", metric="emidec_volume_ratio", level="slice")
+    assert [r["value"] for r in slices] == [0.0, 0.0, 40 / 300, 40 / 300, 0.0]
+    middle = one(scored, region="scar", metric="emidec_volume_ratio", level="middle")
+    assert middle["value"] == pytest.approx(40 / 300)
+
+
+def test_the_emidec_ratio_of_a_miss_is_that_of_an_empty_answer():
+    scored = score_case(task(prediction=None))
+    found = one(scored, region="scar", metric="emidec_volume_ratio")
+    assert told(found) == (None, "no_prediction", 80 / 1200)
+
+
+def test_the_emidec_ratio_is_not_applicable_where_no_myocardium_is_annotated():
+    annotates = frozenset({Region.SCAR, Region.LV})
+    scored = score_case(task(apex="first", annotates=annotates))
+    found = rows(scored, region="scar", metric="emidec_volume_ratio")
+    assert {(r["value"], r["status"], r["worst"], r["message"]) for r in found} == {
+        (None, "not_applicable", None, "reference does not annotate myocardium")
+    }
+    assert {r["level"] for r in found} == {"volume", "apex", "middle", "base"}
+    assert one(scored, region="scar", metric="dice")["value"] == 1.0
+    masks = benchmark.score(heart() == 3, heart() == 3, SPACING, metrics=["emidec_volume_ratio"])
+    assert list(masks["status"]) == ["not_applicable"]
+    assert "canonical labels" in masks.loc[0, "message"]
+
+
+def test_the_emidec_ratio_of_a_slice_without_myocardium_is_not_applicable_not_infinite():
+    """The volume counts the false scar that the slice cannot."""
+    prediction = heart()
+    prediction[0, 5:9, 5:15] = 3
+    scored = score_case(task(prediction=prediction))
+    found = one(scored, region="scar", metric="emidec_volume_ratio", level="slice", slice=0)
+    assert told(found) == (None, "not_applicable", None)
+    assert found["message"] == "the reference has no myocardium here"
+    found = one(scored, region="scar", metric="emidec_volume_ratio")
+    assert told(found) == (40 / 1200, "ok", 40 / 1200)
+
+
+def test_core_scar_is_measured_against_the_same_myocardium():
+    image = np.where(heart() == 3, 200.0, 100.0)
+    image[2, 5, 5] = 400.0
+    prediction = np.where(heart() >= 3, 2, heart())
+    scored = score_case(task(prediction=prediction, image=Volume(image, SPACING)))
+    found = one(scored, region="core_scar", metric="emidec_volume_ratio")
+    assert told(found) == (1 / 1200, "pred_empty", 1 / 1200)
+
+
+def test_a_directed_mean_takes_a_missed_slice_in_its_own_direction_only():
+    """Missed: 76 more surface voxels of the reference at the diagonal; none of the prediction."""
+    prediction = heart()
+    prediction[4] = 0
+    scored = score_case(task(prediction=prediction))
+    there = one(scored, region="lv", metric="asd_ref_to_pred", dim="slice")
+    back = one(scored, region="lv", metric="asd_pred_to_ref", dim="slice")
+    assert told(there) == (None, "pred_empty", pytest.approx(DIAGONAL_2D / 4))
+    assert told(back) == (None, "pred_empty", 0.0)
+
+
+def test_a_card_that_values_only_misses_leaves_false_slices_without_a_value(monkeypatch):
+    """A volume has a value over one-sided slices only if the card gives each of them one."""
+
+    def count(pair):
+        return float(pair.distances.pooled.searchsorted(1.0, side="right"))
+
+    options = {"reads": "distances", "dims": ("slice",), "pred_empty": 0.0, "ref_empty": None}
+    known = {"near": bad_metric("near", count, **options)}
+    monkeypatch.setattr(cards, "metrics", lambda: known)
+    missed, false = heart(), heart()
+    missed[4] = 0
+    false[0] = false[1]
+    found = one(score_case(task(prediction=missed)), region="lv", metric="near", dim="slice")
+    assert told(found) == (3 * 76 * 2, "ok", 3 * 76 * 2)
+    found = one(score_case(task(prediction=false)), region="lv", metric="near", dim="slice")
+    assert (found["value"], found["status"]) == (None, "ref_empty")
 
 
 @pytest.mark.parametrize("status", ["no_prediction", "error"])
@@ -472,6 +559,30 @@ def test_a_real_case_against_itself_shifted_in_plane():
     volume = next(r for r in scored.features if r["feature"] == "lv_ml")
     assert volume["value"] == pytest.approx((labels > 0).sum() * np.prod(spacing) / 1000)
     assert {r["status"] for r in scored.scores} <= {"ok", "both_empty"}
+
+
+def test_a_real_case_in_the_metrics_of_detection_and_of_the_myocardium():
+    """Against the definitions written out on the whole arrays, uncropped."""
+    ndimage = pytest.importorskip("scipy.ndimage")
+    labels, _, spacing = emidec_case("Case_P002")
+    drawn = np.roll(labels, 3, axis=1)
+    drawn[-3:] = np.where(drawn[-3:] >= 3, 2, drawn[-3:])
+    scored = score_case(ScoreTask("P002", labels, drawn, spacing, apex="last"))
+    ours, theirs = labels >= 3, drawn >= 3
+
+    def value(metric, **where):
+        return one(scored, region="scar", metric=metric, **where)["value"]
+
+    ratio = abs(int(theirs.sum()) - int(ours.sum())) / (labels >= 2).sum()
+    assert value("emidec_volume_ratio") == pytest.approx(ratio, abs=1e-15)
+    assert 0 < ratio < 1
+    assert value("mcc") == pytest.approx(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1], abs=1e-12)
+    assert value("specificity") == (~ours & ~theirs).sum() / (~ours).sum()
+    pieces, n = ndimage.label(ours)
+    found = len(set(pieces[theirs].tolist()) - {0})
+    assert value("lesion_recall") == found / n
+    assert value("lesions_reference") == n
+    assert value("nsd@1mm", dim="slice") < value("nsd@3mm", dim="slice") < 1
 
 
 @pytest.mark.parametrize("status", ["no_prediction", "error"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import BenchError
-from . import listing, making, running, scoring, tables
+from . import explaining, listing, making, running, scoring, tables
 from ._shared import line
 
 __all__ = ["app", "run_app"]
@@ -54,6 +53,7 @@ app.command("run")(running.run_command)
 app.command("rerun")(running.rerun_command)
 app.command("score")(scoring.score_command)
 app.command("list")(listing.list_command)
+app.command("explain")(explaining.explain_command)
 app.command("leaderboard")(tables.leaderboard_command)
 app.command("compare")(tables.compare_command)
 app.command("accept")(tables.accept_command)
@@ -63,8 +63,8 @@ app.command("check-method")(making.check_method_command)
 
 def run_app(app: typer.Typer, words: Sequence[str]) -> int:
     """Run a command line and return the exit code."""
+    debug = "--debug" in words or bool(os.environ.get("SCARBENCH_DEBUG"))
     words = [w for w in words if w != "--debug"]
-    debug = len(words) < len(sys.argv[1:]) or bool(os.environ.get("SCARBENCH_DEBUG"))
     try:
         code = typer.main.get_command(app).main(
             args=list(words), prog_name="bench", standalone_mode=False

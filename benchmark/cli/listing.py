@@ -11,6 +11,7 @@ import typer
 
 from ..errors import PluginError, UsageError, near_misses
 from ._shared import columns, echo_json, line
+from .explaining import print_card
 
 if TYPE_CHECKING:
     from ..registry import Kind, PluginInfo
@@ -94,7 +95,7 @@ def _one(name: str, as_json: bool) -> None:
     from ..registry import find, listed
 
     if name in cards():
-        _card(name, as_json)
+        print_card(cards()[name], as_json)
         return
     kinds: tuple[Kind, ...] = ("methods", "datasets")
     homes = [k for k in kinds if name in listed(k)]
@@ -162,20 +163,3 @@ def _print_metrics(kind: str, rows: list[dict[str, Any]]) -> None:
         for r in rows
     ]  # fmt: skip
     columns(kind, ("name", "what it is", "unit", "better", "dim"), table)
-
-
-def _card(name: str, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from ..metrics.cards import cards
-
-    card = cards()[name]
-    facts = {**asdict(card), "hash": card.hash}
-    if as_json:
-        echo_json(facts)
-        return
-    for key, value in facts.items():
-        line(f"{key:<12} {value if not isinstance(value, dict) else ''}")
-        if isinstance(value, dict):
-            for k, v in value.items():
-                line(f"{'':<12}   {k}: {v}")

@@ -20,7 +20,7 @@ __all__ = ["GROUP", "Card", "cards", "definitions_hash", "metrics", "modules", "
 
 #: Entry point group; each entry names a metric, a collection of them, or a module that holds some.
 GROUP = "benchmark.metrics"
-_BUILT_IN = ("overlap", "volume", "surface")
+_BUILT_IN = ("overlap", "volume", "surface", "tolerance", "boundary", "lesions")
 
 
 def metrics() -> Mapping[str, Metric]:

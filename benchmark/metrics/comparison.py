@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..clinical import Feature, can_describe, core_of, features, missing_features
 from ..types import Label, Region
-from .counts import confusion, in_plane_box, joint_counts
+from .counts import Counts, confusion, in_plane_box, joint_counts
 from .definition import Status
 from .levels import Thirds, thirds
-from .pairs import RegionPair
+from .pairs import Mask, RegionPair
 from .tables import Row
 
 if TYPE_CHECKING:
@@ -82,17 +84,29 @@ class Comparison:
                 return ours, None
             if isinstance(theirs, str):
                 nothing = np.zeros_like(ours.mask)
-                pair = RegionPair.of_masks(ours.mask, nothing, task.spacing)
-                return pair, ("error", f"{task.compared_name}: {theirs}")
-            return RegionPair.of_masks(ours.mask, theirs.mask, task.spacing), None
+                return self._core(ours.mask, nothing), ("error", f"{task.compared_name}: {theirs}")
+            return self._core(ours.mask, theirs.mask), None
         pair = RegionPair(
             reference=region.mask(self.cropped[0]),
             compared=region.mask(self.cropped[1]),
             counts=confusion(self.joint, region.labels),
             shape=self.shape,
             spacing=task.spacing,
+            myocardium=self.myocardium,
         )
         return pair, None
+
+    @cached_property
+    def myocardium(self) -> Counts | str:
+        """Voxels of the reference's myocardium per slice, or why nothing is known of it."""
+        if not can_describe(Region.MYOCARDIUM, self.task.annotates):
+            return f"{self.task.reference_name} does not annotate myocardium"
+        tp_fp_fn_tn = confusion(self.joint, Region.MYOCARDIUM.labels)
+        return tp_fp_fn_tn[:, 0] + tp_fp_fn_tn[:, 2]
+
+    def _core(self, reference: Mask, compared: Mask) -> RegionPair:
+        pair = RegionPair.of_masks(reference, compared, self.task.spacing)
+        return replace(pair, myocardium=self.myocardium)
 
     def count_rows(self, identity: Mapping[str, str]) -> Iterator[Row]:
         """One row for each pair of labels that meets in a slice."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["confusion", "in_plane_box", "joint_counts"]
+__all__ = ["Counts", "confusion", "in_plane_box", "joint_counts"]
 
 Counts = NDArray[np.int64]
 

@@ -51,9 +51,10 @@ class Card:
         title: What people call it.
         formula: In terms of tp, fp, fn, tn, or of the two sets of surface distances.
         unit: Empty, ``mm``, ``mL`` or ``%``.
-        better: ``higher``, ``lower``, or ``zero``: the nearer to zero, on either side, the better.
+        better: ``higher``, ``lower``, ``zero``: the nearer to zero, on either side, the better; or
+            ``none``: it describes the case and ranks nobody.
         bounds: Least and greatest value; None is unbounded.
-        reads: What the function needs of its :class:`Pair`.
+        reads: What the function needs of its :class:`Pair` beside counts.
         dims: The geometries it is measured in; empty where geometry plays no part.
         surface: What counts as surface, for surface metrics.
         field: The region of the image that is counted, where that changes the number.
@@ -73,9 +74,9 @@ class Card:
     title: str
     formula: str
     unit: Literal["", "mm", "mL", "%"]
-    better: Literal["higher", "lower", "zero"]
+    better: Literal["higher", "lower", "zero", "none"]
     bounds: tuple[float | None, float | None]
-    reads: Literal["counts", "distances", "masks"] = "counts"
+    reads: Literal["counts", "distances", "masks", "myocardium"] = "counts"
     dims: tuple[Dim, ...] = ()
     surface: str = ""
     field: str = "whole field of view"
@@ -138,6 +139,8 @@ class Pair:
         spacing: (z, y, x) in mm.
         distances: Surface distances, given only to a metric that reads them.
         masks: Gives both masks, reference first, ``(slice, row, column)`` bool, cropped in plane.
+        myocardium: Voxels of the reference's myocardium, scar included, in the same place;
+            given only to a metric that reads it, and then at least 1.
     """
 
     tp: int
@@ -147,6 +150,7 @@ class Pair:
     spacing: tuple[float, float, float]
     masks: Callable[[], tuple[NDArray[np.bool_], NDArray[np.bool_]]]
     given: Distances | None = None
+    myocardium: int | None = None
 
     @property
     def reference(self) -> int:

@@ -48,6 +48,9 @@ def measure(
         missing: Status and message, where ``region.compared`` is empty only because there is no
             answer: samples then have no value, and the worst one instead.
     """
+    if metric.card.reads == "myocardium" and isinstance(region.myocardium, str):
+        yield from blank(metric, "not_applicable", region.myocardium, levels)
+        return
     found = _measure(metric, region, thirds, levels)
     if missing is None:
         yield from found
@@ -115,23 +118,33 @@ def _volume(metric: Metric, region: RegionPair, dim: Dim | None) -> Sample:
 
 
 def _pooled(metric: Metric, region: RegionPair, pair: Pair) -> Sample:
-    """``dim=slice`` over a volume: the slices' distances together, if no slice is one-sided."""
-    surfaces = region.surfaces
+    """``dim=slice`` over a volume: the slices' distances together.
+
+    A slice with one mask empty makes the value null, as its own is, unless the card gives such a
+    slice a value: its surface, with nothing to be near to, is then infinitely far.
+    """
+    surfaces, card = region.surfaces, metric.card
     missed = surfaces.one_sided
     diagonal = region.diagonal(in_plane=True)
-    if not missed:
-        value, status, message = _value(metric, replace(pair, given=surfaces.pooled_slices), "ok")
-        worst = _worst(metric.card, status, diagonal) if value is None else value
+    sides = sum(ours for ours, _ in missed.values()), sum(theirs for _, theirs in missed.values())
+    kinds: list[Status] = ["pred_empty" if ours else "ref_empty" for ours, _ in missed.values()]
+    if all(card.rule(kind) is not None for kind in kinds):
+        found = surfaces.pooled_slices
+        if missed:
+            found = found.filled(sides, math.inf)
+        value, status, message = _value(metric, replace(pair, given=found), "ok")
+        worst = _worst(card, status, diagonal) if value is None else value
+        if missed and not message:
+            message = f"one mask is empty in {_named(missed)}: all its surface counts as too far"
         return Sample("volume", None, "slice", value, status, message, worst)
-    sides = [sum(side) for side in zip(*missed.values(), strict=True)]
-    filled = surfaces.pooled_slices.filled((sides[0], sides[1]), diagonal)
+    filled = surfaces.pooled_slices.filled(sides, diagonal)
     worst, _, problem = _value(metric, replace(pair, given=filled), "ok")
     if worst is None:
         return Sample("volume", None, "slice", None, "error", problem, diagonal)
     message = f"one mask is empty in {_named(missed)}"
     if surfaces.slices:
         rest, _, _ = _value(metric, replace(pair, given=surfaces.pooled_slices), "ok")
-        message += f"; {rest:.6g} {metric.card.unit} over the other {len(surfaces.slices)}"
+        message += f"; {rest:.6g} {card.unit} over the other {len(surfaces.slices)}"
     status = "pred_empty" if sides[0] else "ref_empty"
     return Sample("volume", None, "slice", None, status, message, worst)
 
@@ -172,6 +185,8 @@ def _value(metric: Metric, pair: Pair, status: Status) -> tuple[float | None, St
     rule = metric.card.rule(status)
     if rule != COMPUTE:
         return rule, status, ""
+    if metric.card.reads == "myocardium" and not pair.myocardium:
+        return None, "not_applicable", "the reference has no myocardium here"
     try:
         value = metric(pair)
     # A stranger's function may raise anything at all; it must not take the other metrics down.

@@ -6,9 +6,11 @@ value is null and the case belongs to the scar-free panel.
 
 from __future__ import annotations
 
+import math
+
 from .definition import COMPUTE, Card, Pair, metric
 
-__all__ = ["balanced_accuracy", "dice", "iou", "precision", "recall"]
+__all__ = ["balanced_accuracy", "dice", "iou", "mcc", "precision", "recall", "specificity"]
 
 
 @metric(
@@ -96,6 +98,33 @@ def recall(pair: Pair) -> float:
 
 @metric(
     Card(
+        name="specificity",
+        title="Specificity (true negative rate)",
+        formula="tn / (tn + fp)",
+        unit="",
+        better="higher",
+        bounds=(0.0, 1.0),
+        field="whole field of view: tn, and so the value, depends on it",
+        pred_empty=0.0,
+        ref_empty=0.0,
+        best=1.0,
+        worst=0.0,
+        source="Yerushalmy 1947; Taha and Hanbury 2015",
+        notes="By the formula an empty answer has no false positive and scores 1, the best there "
+        "is: a missed structure must not look perfect, so it is 0. An answer where the reference "
+        "is empty is a false alarm: 0 as well, though the wide field would make it nearly 1. Both "
+        "empty: nothing to score, null. Where the reference fills the field nothing can be falsely "
+        "marked: 1. Small structures score nearly 1 whatever is drawn: read it beside precision.",
+    )
+)
+def specificity(pair: Pair) -> float:
+    """Share of what lies outside the reference that is left alone."""
+    negatives = pair.tn + pair.fp
+    return pair.tn / negatives if negatives else 1.0
+
+
+@metric(
+    Card(
         name="balanced_accuracy",
         title="Balanced accuracy",
         formula="(tp / (tp + fn) + tn / (tn + fp)) / 2",
@@ -118,3 +147,32 @@ def balanced_accuracy(pair: Pair) -> float:
     negatives = pair.tn + pair.fp
     specificity = pair.tn / negatives if negatives else 1.0
     return (pair.tp / (pair.tp + pair.fn) + specificity) / 2
+
+
+@metric(
+    Card(
+        name="mcc",
+        title="Matthews correlation coefficient (phi)",
+        formula="(tp tn - fp fn) / sqrt((tp + fp) (tp + fn) (tn + fp) (tn + fn))",
+        unit="",
+        better="higher",
+        bounds=(-1.0, 1.0),
+        field="whole field of view: tn, and so the value, depends on it",
+        pred_empty=0.0,
+        ref_empty=0.0,
+        best=1.0,
+        worst=0.0,
+        source="Matthews 1975; Chicco and Jurman 2020 (where the formula is 0/0)",
+        notes="It is the correlation of the two masks. A mask that is empty or fills the field is "
+        "constant and correlates with nothing: 0/0, taken as 0, the value of chance, so a miss "
+        "and a false alarm are 0. Both empty: nothing to score, null. Two masks that both fill "
+        "the field agree: 1. Disjoint masks are slightly below 0, and so below a miss.",
+    )
+)
+def mcc(pair: Pair) -> float:
+    """Correlation of the two masks over the field of view."""
+    if not pair.fp and not pair.fn:
+        return 1.0
+    # Whole numbers, so that the product of four counts is exact before its root is taken.
+    sides = pair.compared * pair.reference * (pair.tn + pair.fp) * (pair.tn + pair.fn)
+    return (pair.tp * pair.tn - pair.fp * pair.fn) / math.sqrt(sides) if sides else 0.0

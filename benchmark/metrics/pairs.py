@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .definition import Pair, Status
 from .distances import Surfaces
 
-__all__ = ["RegionPair", "status_of"]
+__all__ = ["Mask", "RegionPair", "status_of"]
 
 Mask = NDArray[np.bool_]
 
@@ -28,6 +28,8 @@ class RegionPair:
         counts: ``(slice, 4)``: tp, fp, fn, tn over the whole field of view.
         shape: (slice, row, column) of the whole field of view.
         spacing: (z, y, x) in mm.
+        myocardium: Per slice, voxels of the reference's myocardium, scar included, or the reason
+            why nothing is known of it.
     """
 
     reference: Mask
@@ -35,6 +37,7 @@ class RegionPair:
     counts: NDArray[np.int64]
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float]
+    myocardium: NDArray[np.int64] | str = "only canonical labels tell where the myocardium is"
 
     @classmethod
     def of_masks(
@@ -71,7 +74,16 @@ class RegionPair:
     def _pair(self, counts: Sequence[int], where: slice) -> Pair:
         masks = partial(self._masks, where)
         tp, fp, fn, tn = counts
-        return Pair(tp=tp, fp=fp, fn=fn, tn=tn, spacing=self.spacing, masks=masks)
+        known = self.myocardium
+        return Pair(
+            tp=tp,
+            fp=fp,
+            fn=fn,
+            tn=tn,
+            spacing=self.spacing,
+            masks=masks,
+            myocardium=None if isinstance(known, str) else int(known[where].sum()),
+        )
 
     def _masks(self, where: slice) -> tuple[Mask, Mask]:
         return self.reference[where], self.compared[where]

@@ -17,9 +17,19 @@ from functools import partial
 
 from .definition import Card, Pair, metric
 
-__all__ = ["assd", "hd", "hd95", "hd95_pooled", "masd"]
+__all__ = [
+    "SURFACE",
+    "asd_pred_to_ref",
+    "asd_ref_to_pred",
+    "assd",
+    "hd",
+    "hd95",
+    "hd95_pooled",
+    "masd",
+]
 
-_SURFACE = (
+#: What counts as surface, and how far apart two voxels are.
+SURFACE = (
     "A foreground voxel with a background voxel across a face (3d: six faces, slice and inplane3d: "
     "the four in the slice; a stack of one slice has only those); outside the image is background. "
     "Distances between voxel centres, in mm, in float64."
@@ -37,7 +47,7 @@ _card = partial(
     bounds=(0.0, None),
     reads="distances",
     dims=("3d", "slice", "inplane3d"),
-    surface=_SURFACE,
+    surface=SURFACE,
     field="does not matter",
     best=0.0,
     worst="diagonal",
@@ -112,3 +122,34 @@ def masd(pair: Pair) -> float:
     """The mean of the two directed means."""
     d = pair.distances
     return (float(d.reference.mean()) + float(d.compared.mean())) / 2
+
+
+@metric(
+    _card(
+        name="asd_ref_to_pred",
+        title="Average surface distance from the reference to the compared mask",
+        formula="mean d(R -> P)",
+        source="Heimann et al. 2009, its average symmetric surface distance in one direction",
+        notes=f"{_NOTES} Only the reference's surface is walked, so it sees what is missed and not "
+        "what is drawn too much: rank by assd or masd.",
+    )
+)
+def asd_ref_to_pred(pair: Pair) -> float:
+    """The mean distance from the reference surface to the compared one."""
+    return float(pair.distances.reference.mean())
+
+
+@metric(
+    _card(
+        name="asd_pred_to_ref",
+        title="Average surface distance from the compared mask to the reference",
+        formula="mean d(P -> R)",
+        source="Heimann et al. 2009, its average symmetric surface distance in one direction; "
+        "medpy's asd",
+        notes=f"{_NOTES} Only the compared surface is walked, so it sees what is drawn too much "
+        "and not what is missed: rank by assd or masd.",
+    )
+)
+def asd_pred_to_ref(pair: Pair) -> float:
+    """The mean distance from the compared surface to the reference one."""
+    return float(pair.distances.compared.mean())

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from .definition import COMPUTE, Card, Pair, metric
 
-__all__ = ["absolute_volume_error_ml", "volume_error_ml", "volume_error_percent"]
+__all__ = [
+    "absolute_volume_error_ml",
+    "emidec_volume_ratio",
+    "volume_error_ml",
+    "volume_error_percent",
+]
 
 
 @metric(
@@ -75,3 +80,29 @@ def absolute_volume_error_ml(pair: Pair) -> float:
 def volume_error_percent(pair: Pair) -> float:
     """Volume error as a percentage of the reference volume."""
     return 100 * (pair.fp - pair.fn) / (pair.tp + pair.fn)
+
+
+@metric(
+    Card(
+        name="emidec_volume_ratio",
+        title="Volume error, absolute, as a share of the reference's myocardium (EMIDEC)",
+        formula="|fp - fn| / voxels of the reference's myocardium, scar and no-reflow included",
+        unit="",
+        better="lower",
+        bounds=(0.0, None),
+        reads="myocardium",
+        both_empty=0.0,
+        pred_empty=COMPUTE,
+        ref_empty=COMPUTE,
+        best=0.0,
+        worst="as_empty",
+        source="EMIDEC challenge, official evaluation code; Lalande et al. 2022",
+        notes="Both volumes are divided by the reference's myocardium: not the difference of the "
+        "two burdens, in which each is divided by its own. EMIDEC's infarction is label 3 without "
+        "no-reflow, our region scar holds both. not_applicable where the reference does not "
+        "annotate myocardium, and in a slice where it has none.",
+    )
+)
+def emidec_volume_ratio(pair: Pair) -> float | None:
+    """Size of the volume error, as a share of the reference's myocardium."""
+    return abs(pair.fp - pair.fn) / pair.myocardium if pair.myocardium else None
