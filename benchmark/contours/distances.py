@@ -136,6 +136,9 @@ def masd(reference: Curve, compared: Curve) -> float:
 
 def _along(piece: Points, step: float) -> Points:
     """The points of a closed polygon and, evenly between them, more: at most ``step`` apart."""
+    # A repeated point would be a sample without an edge to one side.
+    moved = (piece != np.roll(piece, -1, axis=0)).any(axis=1)
+    piece = piece[moved] if moved.any() else piece[:1]
     after = np.roll(piece, -1, axis=0)
     count = np.maximum(1, np.ceil(_norm(after - piece) / step).astype(np.intp))
     edge = np.repeat(np.arange(len(piece)), count)

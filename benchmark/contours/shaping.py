@@ -69,7 +69,7 @@ def spline(points: Points, step: float = 0.25, smoothing: float = QUANTISATION) 
     Fitted by Dierckx' method over the length along the polygon (reference 30 of mapping2023, which
     calls the spline smooth and does not say how smooth). A curve forced through points that were
     rounded to pixels swings between them: on digital disks of radius 10 to 30 it is off by 1.2 to
-    2.5 pixels where the default stays within 0.5.
+    2.5 pixels where the default stays within 0.6.
 
     Args:
         points: ``(n, 2)``, ordered.

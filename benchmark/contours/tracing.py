@@ -85,7 +85,7 @@ def trace(mask: NDArray[Any], through: Through = "midpoints") -> tuple[Points, .
             outline = outline + 0.5 * _STEPS[headings]
         elif through == "centres":
             pixels = corners + _INSIDE[headings]
-            moved = (pixels != np.roll(pixels, 1, axis=0)).any(axis=1)
+            moved = (pixels != np.roll(pixels, -1, axis=0)).any(axis=1)
             outline = (pixels[moved] if moved.any() else pixels[:1]).astype(np.float64)
         traced.append(outline)
     return tuple(traced)
