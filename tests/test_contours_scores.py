@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +25,7 @@ from benchmark.contours import (
     achievable_best,
     contours_to_labels,
     fit_contours,
+    mean_score,
     score_contours,
     trace,
 )
@@ -258,6 +261,40 @@ def test_every_status_is_told_and_no_miss_gets_a_distance() -> None:
     ]
 
 
+def test_a_mean_counts_a_miss_unless_told_otherwise_and_says_so() -> None:
+    reference = Segmentation(contours=(*heart(0), *heart(1)))
+    compared = Segmentation(contours=(*heart(0, row=2.0), heart(1, row=2.0)[1]))
+    scores = score_contours(reference, compared, SHAPE, SPACING)
+    diagonal = math.hypot(60 * 1.5, 64 * 1.25)
+    counted = mean_score(scores, "hd")
+    assert counted.value == pytest.approx((3 * 3.0 + diagonal) / 4, abs=1e-6)
+    assert (counted.policy, counted.n_defined, counted.n_total) == ("worst_case", 3, 4)
+    excluded = mean_score(scores, "hd", "exclude")
+    assert excluded.value == pytest.approx(3.0, abs=1e-6)
+    assert (excluded.policy, excluded.n_defined, excluded.n_total) == ("exclude", 3, 4)
+    # an overlap has a value even where one side is empty, and the policies agree
+    dice = [mean_score(scores, "dice", policy) for policy in ("worst_case", "exclude")]
+    assert (
+        dice[0].value == dice[1].value == np.mean([s.value for s in scores if s.metric == "dice"])
+    )
+
+
+def test_a_mean_of_nothing_is_null() -> None:
+    alone = Segmentation(contours=(heart(0)[1],))
+    scores = [s for s in score_contours(alone, alone, SHAPE, SPACING) if s.kind == "endo"]
+    assert {(s.status, s.worst) for s in scores} == {("both_empty", None)}
+    empty = mean_score(scores, "hd")
+    assert (empty.value, empty.n_defined, empty.n_total) == (None, 0, 0)
+    with pytest.raises(UsageError, match=r"'worst'.*'worst_case'"):
+        mean_score(scores, "hd", "worst")  # type: ignore[arg-type]
+
+
+def test_importing_contours_loads_no_scipy() -> None:
+    code = "import sys, benchmark.contours; print('scipy' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
+
+
 def test_an_elongated_answer_is_a_miss_for_distances_and_counts_for_overlap() -> None:
     labels = np.zeros(SHAPE, dtype=np.uint8)
     labels[1, 30:33, 10:50] = 2
@@ -320,7 +357,7 @@ def test_each_step_of_table_8_mends_what_it_is_for() -> None:
     assert hull[2, "endo", "hd"] < 3
     untouched = [key for key in hull if key[:2] != (2, "endo")]
     assert [hull[key] for key in untouched] == [filtered[key] for key in untouched]
-    means = [np.mean([r[k] for k in r if k[2] == "hd_points"]) for r in (none, spline, filtered)]
+    means = [mean_score(scores, "hd_points").value or 0 for scores in rows.values()]
     assert means == sorted(means, reverse=True)
 
 

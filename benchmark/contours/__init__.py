@@ -7,6 +7,7 @@ whole numbers. Distances are in mm.
 from .distances import STEP_MM, Curve
 from .filling import contours_to_labels, fill
 from .fitting import STEPS, Fit, fit_contours, fit_mask
+from .means import ContourMean, mean_score
 from .scores import METRICS, ContourScore, score_contours
 from .studies import TABLE_8, ablation, achievable_best
 from .tracing import trace
@@ -16,6 +17,7 @@ __all__ = [
     "STEPS",
     "STEP_MM",
     "TABLE_8",
+    "ContourMean",
     "ContourScore",
     "Curve",
     "Fit",
@@ -25,6 +27,7 @@ __all__ = [
     "fill",
     "fit_contours",
     "fit_mask",
+    "mean_score",
     "score_contours",
     "trace",
 ]

@@ -7,6 +7,7 @@ print the mean of both kinds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -53,6 +54,8 @@ class ContourScore:
         value: In mm for distances. None where it is not defined: one side without a contour, or
             neither side with a pixel; an overlap with one side empty is 0.
         status: ``ok``, or which side is empty.
+        worst: ``value``; or, where one side alone has no contour, the diagonal of the slice's field
+            of view in mm, so that a miss cannot better a mean.
     """
 
     slice: int
@@ -60,6 +63,7 @@ class ContourScore:
     metric: str
     value: float | None
     status: ContourStatus
+    worst: float | None
 
 
 def score_contours(
@@ -99,6 +103,7 @@ def score_contours(
             known = near_misses(name, METRICS)
             raise UsageError(f"No metric of contours is {name!r}.", known)
     _, *pixel = checked_spacing(spacing)
+    diagonal = math.hypot(shape[1] * pixel[0], shape[2] * pixel[1])
     sides = [_Side(side, shape, spacing, fit) for side in (reference, compared)]
     scores = []
     for index in range(shape[0]):
@@ -114,7 +119,9 @@ def score_contours(
                     value = DISTANCES[name](*curves) if status == "ok" else None
                 else:
                     status, value = _overlap(name, *masks)
-                scores.append(ContourScore(index, kind, name, value, status))
+                missed = value is None and status != "both_empty"
+                worst = diagonal if missed else value
+                scores.append(ContourScore(index, kind, name, value, status, worst))
     return tuple(scores)
 
 

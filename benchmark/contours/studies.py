@@ -56,7 +56,8 @@ def ablation(
 
     Returns:
         By row, the scores of every slice and kind. Where a filter leaves no contour, the value is
-        null: average under a policy that counts it, or filtering everything would be best.
+        null; :func:`benchmark.contours.means.mean_score` counts it, or filtering everything
+        would be best.
 
     Raises:
         UsageError: ``compared`` has contours already, or no labels; or an unknown name.
