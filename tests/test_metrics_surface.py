@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 import benchmark
 from benchmark.metrics.distances import Distances, Surfaces, surface
 
-DATA = Path(__file__).parent / "data" / "conformance"
+DATA = Path(benchmark.__file__).parent / "doctor"
 PAIRS = json.loads((DATA / "surface_pairs.json").read_text())
 DIMS = {
     "3d": "voxel_border_3d_conn1",
