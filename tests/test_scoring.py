@@ -311,8 +311,12 @@ def test_a_card_that_values_only_misses_leaves_false_slices_without_a_value(monk
     false[0] = false[1]
     found = one(score_case(task(prediction=missed)), region="lv", metric="near", dim="slice")
     assert told(found) == (3 * 76 * 2, "ok", 3 * 76 * 2)
-    found = one(score_case(task(prediction=false)), region="lv", metric="near", dim="slice")
-    assert (found["value"], found["status"]) == (None, "ref_empty")
+    both = false.copy()
+    both[4] = 0
+    for prediction in (false, both):
+        scored = score_case(task(prediction=prediction))
+        found = one(scored, region="lv", metric="near", dim="slice")
+        assert (found["value"], found["status"]) == (None, "ref_empty")
 
 
 @pytest.mark.parametrize("status", ["no_prediction", "error"])

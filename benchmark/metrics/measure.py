@@ -128,7 +128,8 @@ def _pooled(metric: Metric, region: RegionPair, pair: Pair) -> Sample:
     diagonal = region.diagonal(in_plane=True)
     sides = sum(ours for ours, _ in missed.values()), sum(theirs for _, theirs in missed.values())
     kinds: list[Status] = ["pred_empty" if ours else "ref_empty" for ours, _ in missed.values()]
-    if all(card.rule(kind) is not None for kind in kinds):
+    undefined = [kind for kind in kinds if card.rule(kind) is None]
+    if not undefined:
         found = surfaces.pooled_slices
         if missed:
             found = found.filled(sides, math.inf)
@@ -145,7 +146,7 @@ def _pooled(metric: Metric, region: RegionPair, pair: Pair) -> Sample:
     if surfaces.slices:
         rest, _, _ = _value(metric, replace(pair, given=surfaces.pooled_slices), "ok")
         message += f"; {rest:.6g} {card.unit} over the other {len(surfaces.slices)}"
-    status = "pred_empty" if sides[0] else "ref_empty"
+    status = "pred_empty" if "pred_empty" in undefined else "ref_empty"
     return Sample("volume", None, "slice", None, status, message, worst)
 
 
