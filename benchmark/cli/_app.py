@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -64,8 +63,8 @@ app.command("check-method")(making.check_method_command)
 
 def run_app(app: typer.Typer, words: Sequence[str]) -> int:
     """Run a command line and return the exit code."""
+    debug = "--debug" in words or bool(os.environ.get("SCARBENCH_DEBUG"))
     words = [w for w in words if w != "--debug"]
-    debug = len(words) < len(sys.argv[1:]) or bool(os.environ.get("SCARBENCH_DEBUG"))
     try:
         code = typer.main.get_command(app).main(
             args=list(words), prog_name="bench", standalone_mode=False
