@@ -9,7 +9,7 @@ mistakes in the whole set: all of them are named together, and nothing is scored
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,7 @@ def evaluate(
     roles: Collection[Role] | None = None,
     metrics: Collection[str] | None = None,
     reporter: Reporter | None = None,
+    watch: Callable[[ScoreTask], None] | None = None,
 ) -> Summary:
     """Score a folder of predictions and write ``scores``, ``counts``, ``features`` and a CSV.
 
@@ -96,6 +97,7 @@ def evaluate(
         roles: Score only these, of a data set.
         metrics: Names of metrics; all by default.
         reporter: Told of each case.
+        watch: Given each case that could be read, before it is scored.
 
     Raises:
         DataError: A folder is missing or empty, ``out`` cannot be written, or predictions are
@@ -126,7 +128,7 @@ def evaluate(
         lines.writeheader()
         notes = _checked(source, found)
         advance = stack.enter_context(reporter.stage("score", len(source.ids)))
-        for case, rows, fault in _scored(source, found, codes, metrics):
+        for case, rows, fault in _scored(source, found, codes, metrics, watch):
             if fault is not None:
                 failed[case] = fault
             for name, writer in writers.items():
@@ -179,6 +181,7 @@ def _scored(
     found: Mapping[str, Path],
     codes: LabelMap,
     metrics: Collection[str] | None,
+    watch: Callable[[ScoreTask], None] | None,
 ) -> Iterator[tuple[str, CaseScores, str | None]]:
     """Case by case: its rows, and what went wrong with it."""
     for case in source.ids:
@@ -209,7 +212,10 @@ def _scored(
             task |= {"status": "error", "message": mistake}
         elif drawn is None:
             task |= {"message": "no file of this case among the predictions"}
-        yield case, score_case(ScoreTask(prediction=drawn, **task), metrics=metrics), mistake
+        whole = ScoreTask(prediction=drawn, **task)
+        if watch is not None:
+            watch(whole)
+        yield case, score_case(whole, metrics=metrics), mistake
 
 
 def _prediction(path: Path | None, codes: LabelMap, expected: Grid) -> Labels | None:

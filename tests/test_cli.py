@@ -15,7 +15,7 @@ import pytest
 
 from benchmark import Region
 from benchmark.cli._app import app, run_app
-from benchmark.errors import UsageError
+from benchmark.errors import DataError, UsageError
 from benchmark.metrics.cards import cards
 from benchmark.metrics.definition import STATUSES
 from benchmark.scoring import ScoreTask, score_case
@@ -526,6 +526,13 @@ def test_other_commands_with_what_does_not_fit(
     assert code == 2
     assert says in err
     assert "Traceback" not in err
+
+
+def test_only_debug_shows_a_traceback(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["python", "-m", "pytest", "-q", "some", "tests"])
+    assert bench("rerun", "nowhere")[0] == 2
+    with pytest.raises(DataError):
+        bench("rerun", "nowhere", "--debug")
 
 
 def _emidec(folder: Path, case: str, image: np.ndarray, labels: np.ndarray) -> None:

@@ -90,6 +90,13 @@ def test_hugging_face_datasets_and_ours_live_together(clean: Path, tmp_path: Pat
     assert {"lge", "emidec", "folder"} <= {d["name"] for d in names["datasets"]}
 
 
+def test_the_installed_metrics_meet_every_answer(clean: Path, tmp_path: Path) -> None:
+    found = json.loads(_do(clean / "bench", "doctor", "metrics", "--json", cwd=tmp_path))
+    assert found["engine"]["cases"] == 17
+    assert found["engine"]["right"] is True
+    assert {p["name"]: p["status"] for p in found["peers"]}["medpy"] == "absent"
+
+
 def test_a_strangers_method_and_data_set_run_like_ours(clean: Path, tmp_path: Path) -> None:
     listed = json.loads(_do(clean / "bench", "list", "--json", cwd=tmp_path))
     mine = next(m for m in listed["methods"] if m["name"] == "brightest")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import warnings
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 
 import benchmark
+from benchmark.doctor import conformance
 from benchmark.errors import DataError, UsageError
 from benchmark.presets import beside, preset, presets
 from benchmark.regions import Region
@@ -185,6 +185,16 @@ def test_myosaiq_is_what_simpleitk_makes_of_it(seed):
             assert found[f"{name} {metric}"] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("full", [0, 1])
+def test_myosaiq_knows_no_surface_where_a_mask_fills_the_image(full):
+    pair = [np.ones((3, 8, 8), np.uint8) for _ in range(2)]
+    pair[full][:, :, 7] = 0
+    found = preset("myosaiq-official").values(*pair, SPACING)
+    for metric, expected in itk(*pair, 1, SPACING).items():
+        assert found[f"LV {metric}"] == pytest.approx(expected, rel=1e-6)
+    assert found["LV ASSD"] > 1e19
+
+
 def test_myosaiq_of_a_missed_label_is_what_simpleitk_makes_of_it():
     sitk = pytest.importorskip("SimpleITK")
     reference, prediction = emptied(heart(), heart(), [4], "prediction")
@@ -269,11 +279,12 @@ def test_nnunet_by_hand():
 
 
 def cases():
-    """Name, reference and prediction: four noisy hearts, one with scar missing in each way."""
+    """Name, reference and prediction: noisy hearts, scar missing in each way, one slice."""
     for seed in range(3):
         yield f"noisy{seed}", noisy(seed), noisy(seed + 50)
     for which in ("reference", "prediction", "both"):
         yield f"{which}_empty", *emptied(noisy(0), noisy(50), [3, 4], which)
+    yield "one_slice", noisy(0)[2:3], noisy(50)[2:3]
 
 
 @pytest.mark.parametrize(("name", "reference", "prediction"), list(cases()))
@@ -353,15 +364,27 @@ def test_monai_averages_misses_as_monai_does():
     assert ours.mean([math.nan, math.nan]) == 0.0
 
 
+def stored(name):
+    """A conformance pair as labels of the cavity, and its spacing."""
+    case = next(c for c in conformance() if c.name == name)
+    return case.reference.astype(np.uint8), case.prediction.astype(np.uint8), case.spacing
+
+
 def test_the_pair_that_parts_pooled_from_directed_percentiles():
-    stored = Path(benchmark.__file__).parent / "doctor"
-    answers = json.loads((stored / "surface_pairs.json").read_text())
-    name = "separator_pooled_vs_directed_4x4_blob"
-    with np.load(stored / "surface_pairs.npz") as arrays:
-        pair = [arrays[f"{name}__{side}"].astype(np.uint8) for side in ("ref", "pred")]
-    found = {p: preset(p).values(*pair, answers["spacing_mm"]) for p in ("medpy", "monai")}
-    assert found["medpy"]["cavity hd95"] == 0.0
-    assert found["monai"]["cavity HD95"] == pytest.approx(33.36716903818499, rel=1e-6)
+    given = stored("separator_pooled_vs_directed_4x4_blob")
+    assert preset("medpy").values(*given)["cavity hd95"] == 0.0
+    directed = preset("monai").values(*given)["cavity HD95"]
+    assert directed == pytest.approx(33.36716903818499, rel=1e-6)
+
+
+def test_the_pair_whose_surface_distance_is_given_in_voxels():
+    row = next(
+        r
+        for r in beside(preset("myosaiq-official"), *stored("shift_x_1vox"))
+        if r.name == "LV ASSD"
+    )
+    assert row.theirs == pytest.approx(76 / 472, rel=1e-14)  # 0.161 voxels
+    assert row.ours == pytest.approx(1.5 * 76 / 472, rel=1e-12)  # 0.2415 mm
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ..evaluate import Summary
     from ..overview import Line
     from ..plugins import Dataset
+    from ..presets import PresetTable
+    from ..scoring import ScoreTask
 
 __all__ = ["score_command"]
 
@@ -56,12 +59,23 @@ def score_command(
     metrics: Annotated[
         list[str] | None, typer.Option("--metric", help="Only these metrics; repeatable.")
     ] = None,
+    presets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--preset",
+            help="Another evaluator's numbers beside ours, faults included: emidec-official, "
+            "myosaiq-official, acdc-official, nnunet, medpy, monai; repeatable.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Score anybody's masks against references."""
+    from contextlib import ExitStack
+
     from ..evaluate import evaluate
     from ..labels import CANONICAL, parse_labels
     from ..overview import overview
+    from ..presets import PresetTable, preset
     from ..splits import ROLES
 
     for role in roles or ():
@@ -76,23 +90,35 @@ def score_command(
         source = reference
     else:
         raise UsageError("There is no reference.", "Add --reference DIR or --dataset NAME.")
-    summary = evaluate(
-        source,
-        prediction,
-        out,
-        labels=parse_labels(labels) if labels else CANONICAL,
-        prediction_labels=parse_labels(prediction_labels) if prediction_labels else None,
-        images=images,
-        apex=apex,  # type: ignore[arg-type]  # checked above
-        roles=roles,  # type: ignore[arg-type]  # checked above
-        metrics=metrics,
-        reporter=TerminalReporter(quiet=as_json),
-    )
+    chosen = [preset(name) for name in dict.fromkeys(presets or ())]
+    with ExitStack() as stack:
+        tables = [stack.enter_context(PresetTable(p, out / f"preset-{p.name}.csv")) for p in chosen]
+
+        def watch(task: ScoreTask) -> None:
+            for table in tables:
+                table.add(task)
+
+        summary = evaluate(
+            source,
+            prediction,
+            out,
+            labels=parse_labels(labels) if labels else CANONICAL,
+            prediction_labels=parse_labels(prediction_labels) if prediction_labels else None,
+            images=images,
+            apex=apex,  # type: ignore[arg-type]  # checked above
+            roles=roles,  # type: ignore[arg-type]  # checked above
+            metrics=metrics,
+            reporter=TerminalReporter(quiet=as_json),
+            watch=watch if tables else None,
+        )
     lines = overview(summary.files["scores"])
     if as_json:
-        echo_json(_as_json(summary, lines))
+        found = _as_json(summary, lines)
+        echo_json(found | {"presets": _presets_as_json(tables)} if tables else found)
     else:
         _print(summary, lines)
+        for table in tables:
+            _print_preset(table)
     if summary.scored == 0:
         raise typer.Exit(NOTHING_MEASURED)
     if summary.failed:
@@ -148,3 +174,43 @@ def _print(summary: Summary, lines: list[Line]) -> None:
         rows,
     )
     line(f"written: {', '.join(str(p) for p in summary.files.values())}")
+
+
+def _presets_as_json(tables: list[PresetTable]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        table.preset.name: {
+            "file": str(table.path),
+            "wrong": list(table.preset.wrong),
+            # JSON has no NaN and no infinity
+            "means": [asdict(m) | {"theirs": _finite(m.theirs)} for m in table.means()],
+        }
+        for table in tables
+    }
+
+
+def _finite(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(value)
+
+
+def _print_preset(table: PresetTable) -> None:
+    rows = [
+        (
+            m.quantity,
+            m.unit,
+            "it stops" if m.theirs is None else f"{m.theirs:.4f}",
+            "none" if m.ours is None else f"{m.ours:.4f}",
+            m.metric or "-",
+            f"{m.defined}/{m.cases}",
+        )
+        for m in table.means()
+    ]
+    columns(
+        f"\n{table.preset.name}: its means over cases with a prediction, ours where defined",
+        ("quantity", "unit", "theirs", "ours", "our metric", "ours defined"),
+        rows,
+    )
+    for sentence in table.preset.wrong:
+        line(f"* {sentence}")
+    line(f"written: {table.path}")

@@ -13,5 +13,6 @@ with each::
 from .beside import Row, beside
 from .definition import Preset, Quantity, Value
 from .listing import preset, presets
+from .written import PresetTable
 
-__all__ = ["Preset", "Quantity", "Row", "Value", "beside", "preset", "presets"]
+__all__ = ["Preset", "PresetTable", "Quantity", "Row", "Value", "beside", "preset", "presets"]
