@@ -26,7 +26,7 @@ __all__ = ["FORMAT", "MAX_BYTES", "MIN_SEEDS", "build_entry", "entry_name", "loa
 
 FORMAT = 1
 #: A repository is no data store.
-MAX_BYTES = 1_000_000
+MAX_BYTES = 2_000_000
 #: One seed says nothing about how much a retraining changes.
 MIN_SEEDS = 3
 _KIND = "scarbench leaderboard entry"

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from benchmark import score
 from benchmark.errors import PluginError
 from benchmark.metrics import Pair, cards
 from benchmark.metrics.counts import confusion, joint_counts
@@ -93,6 +94,17 @@ def test_mcc_of_counts_whose_product_no_float_holds_exactly():
     assert cards.metrics()["mcc"](pair(0, 10**9, 10**9 + 7, 0)) == -1.0
     # three quarters of each right: (9 - 1) / 16
     assert cards.metrics()["mcc"](pair(3 * 10**9, 10**9, 10**9, 3 * 10**9)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"), [(0, 0, 1.0), (4, 0, 1.0), (0, 4, 0.75), (4, 4, 1.0)]
+)
+def test_specificity_is_its_formula_whichever_mask_is_empty(ours, theirs, expected):
+    reference, prediction = np.zeros((2, 1, 4, 4), dtype=bool)
+    reference.flat[:ours] = True
+    prediction.flat[:theirs] = True
+    table = score(reference, prediction, (8.0, 1.0, 1.0), metrics=["specificity"])
+    assert table["value"].tolist() == [expected]
 
 
 def test_specificity_where_the_reference_fills_the_field_has_nothing_to_lose():

@@ -105,16 +105,16 @@ def recall(pair: Pair) -> float:
         better="higher",
         bounds=(0.0, 1.0),
         field="whole field of view: tn, and so the value, depends on it",
-        pred_empty=0.0,
-        ref_empty=0.0,
+        both_empty=COMPUTE,
+        pred_empty=COMPUTE,
+        ref_empty=COMPUTE,
         best=1.0,
         worst=0.0,
         source="Yerushalmy 1947; Taha and Hanbury 2015",
-        notes="By the formula an empty answer has no false positive and scores 1, the best there "
-        "is: a missed structure must not look perfect, so it is 0. An answer where the reference "
-        "is empty is a false alarm: 0 as well, though the wide field would make it nearly 1. Both "
-        "empty: nothing to score, null. Where the reference fills the field nothing can be falsely "
-        "marked: 1. Small structures score nearly 1 whatever is drawn: read it beside precision.",
+        notes="An empty answer marks nothing falsely: 1, as the formula has it and as balanced "
+        "accuracy takes it. Small structures score nearly 1 whatever is drawn. Read it beside "
+        "recall and precision, never alone. Where the reference fills the field nothing can be "
+        "falsely marked: 1.",
     )
 )
 def specificity(pair: Pair) -> float:
