@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from benchmark.cli._app import app, run_app
-from benchmark.errors import DataError
 
 Bench = Callable[..., tuple[int, str, str]]
 
@@ -436,13 +435,6 @@ def test_other_commands_with_what_does_not_fit(
     assert code == 2
     assert says in err
     assert "Traceback" not in err
-
-
-def test_only_debug_shows_a_traceback(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["python", "-m", "pytest", "-q", "some", "tests"])
-    assert bench("rerun", "nowhere")[0] == 2
-    with pytest.raises(DataError):
-        bench("rerun", "nowhere", "--debug")
 
 
 def _emidec(folder: Path, case: str, image: np.ndarray, labels: np.ndarray) -> None:
