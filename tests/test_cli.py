@@ -528,13 +528,6 @@ def test_other_commands_with_what_does_not_fit(
     assert "Traceback" not in err
 
 
-def test_only_debug_shows_a_traceback(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["python", "-m", "pytest", "-q", "some", "tests"])
-    assert bench("rerun", "nowhere")[0] == 2
-    with pytest.raises(DataError):
-        bench("rerun", "nowhere", "--debug")
-
-
 def _emidec(folder: Path, case: str, image: np.ndarray, labels: np.ndarray) -> None:
     for tree, array in (("Images", image), ("Contours", labels)):
         _write(folder / case / tree / f"{case}.nii.gz", array)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import benchmark
 from benchmark.metrics.tolerance import within
 
-DATA = Path(__file__).parent / "data" / "conformance"
+DATA = Path(benchmark.__file__).parent / "doctor"
 PAIRS = json.loads((DATA / "surface_pairs.json").read_text())
 DIMS = {
     "3d": "voxel_border_3d_conn1",

@@ -27,7 +27,7 @@ DIMS: Mapping[str, str] = MappingProxyType(
         "inplane3d": "inplane_border_3d_distance",
     }
 )
-#: Metric of ours -> key of its answer in a block.
+#: Metric -> key of its answer in a block; ours where we have it.
 DISTANCES: Mapping[str, str] = MappingProxyType(
     {
         "hd": "hd",
@@ -35,6 +35,8 @@ DISTANCES: Mapping[str, str] = MappingProxyType(
         "hd95_pooled": "hd95_pooled_linear",
         "assd": "assd_pooled",
         "masd": "masd_mean_of_directed",
+        "asd_ref_to_pred": "asd_ref_to_pred",
+        "asd_pred_to_ref": "asd_pred_to_ref",
         "nsd@1mm": "nsd_pooled@1mm",
         "nsd@2mm": "nsd_pooled@2mm",
         "nsd@3mm": "nsd_pooled@3mm",

@@ -20,7 +20,6 @@ __all__ = ["Answer", "Finding", "PeerReport", "examine_peer"]
 #: so near, as a share of the value.
 EXACT, SINGLE = 1e-9, 2e-6
 _BORDER = "voxel_border_3d_conn1"
-_DIRECTED = {"asd": "asd_pred_to_ref", "asd_ref_to_pred": "asd_ref_to_pred"}
 _EMPTY = {
     "both_empty": "both masks empty",
     "pred_empty": "prediction empty",
@@ -166,7 +165,7 @@ def _right(question: Question, case: Case) -> float | None:
 
 
 def _definition(metric: str) -> Definition:
-    return _BORDER, _DIRECTED.get(metric) or DISTANCES[metric]
+    return _BORDER, DISTANCES[metric]
 
 
 def _same(theirs: float, right: float | None) -> bool:

@@ -26,8 +26,8 @@ class Question:
 
     Args:
         name: The peer's name for it.
-        metric: The metric of ours that its name is taken for; ``asd`` (prediction to reference)
-            and the ``asd_ref_to_pred`` stand for the directed means.
+        metric: What its name is taken for: ``dice``, ``iou`` or one of
+            :data:`~benchmark.doctor.conformance.DISTANCES`, between surfaces in space.
         why: What it does instead, where no stored definition says so.
     """
 
@@ -154,7 +154,7 @@ PEERS = (
             Question("hd", "hd"),
             Question("hd95", "hd95"),
             Question("assd", "assd"),
-            Question("asd", "asd"),
+            Question("asd", "asd_pred_to_ref"),
         ),
         _medpy,
         "voxelspacing defaults to 1: without it distances are in voxels",
@@ -182,7 +182,7 @@ PEERS = (
             Question("compute_robust_hausdorff(100)", "hd"),
             Question("compute_robust_hausdorff(95)", "hd95"),
             Question("compute_average_surface_distance[0]", "asd_ref_to_pred"),
-            Question("compute_average_surface_distance[1]", "asd"),
+            Question("compute_average_surface_distance[1]", "asd_pred_to_ref"),
             Question("compute_surface_dice_at_tolerance(2)", "nsd@2mm"),
         ),
         _surface_distance,

@@ -73,10 +73,11 @@ PRESET = Preset(
             Quantity("IoU", (), ours=("iou", None), why=_REFERENCE),
             Quantity("HD", (), "mm", ("hd", "3d"), why=f"infinite if one mask is empty; {_SINGLE}"),
             Quantity("HD95", (), "mm", ("hd95", "3d"), why=f"NaN if a mask is empty; {_SINGLE}"),
-            Quantity("ASD", (), "mm", why=f"prediction to reference only; {_SINGLE}"),
+            Quantity("ASD", (), "mm", ("asd_pred_to_ref", "3d"), why=f"prediction to reference only; {_SINGLE}"),
             Quantity("ASSD", (), "mm", ("assd", "3d"),
                      why=f"infinite if one mask is empty; {_SINGLE}"),
-            Quantity("NSD@2mm", (), why=f"of voxels, not area, without rounding slack; {_SINGLE}"),
+            Quantity("NSD@2mm", (), ours=("nsd@2mm", "3d"),
+                     why=f"of voxels, not area, without rounding slack; {_SINGLE}"),
         )
     ),
     compute=by_structure(_of_masks),
