@@ -15,7 +15,7 @@ import pytest
 
 from benchmark import Region
 from benchmark.cli._app import app, run_app
-from benchmark.errors import DataError, UsageError
+from benchmark.errors import UsageError
 from benchmark.metrics.cards import cards
 from benchmark.metrics.definition import STATUSES
 from benchmark.scoring import ScoreTask, score_case

@@ -99,8 +99,8 @@ def volume_error_percent(pair: Pair) -> float:
         source="EMIDEC challenge, official evaluation code; Lalande et al. 2022",
         notes="Both volumes are divided by the reference's myocardium: not the difference of the "
         "two burdens, in which each is divided by its own. EMIDEC's infarction holds no-reflow, as "
-        "our region scar does (its first evaluation code left it out). not_applicable where the reference does not "
-        "annotate myocardium, and in a slice where it has none.",
+        "our region scar does (its first evaluation code left it out). not_applicable where the "
+        "reference does not annotate myocardium, and in a slice where it has none.",
     )
 )
 def emidec_volume_ratio(pair: Pair) -> float | None:

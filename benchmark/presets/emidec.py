@@ -71,10 +71,7 @@ def _quantities() -> tuple[Quantity, ...]:
             found.append(Quantity(f"{name} HD", labels, "mm", ("hd", "3d"), why=why))
         else:
             why = "|Vp - Vr| / reference MYOCARDIUM, not the difference of the two burdens"
-            found.append(
-                Quantity(f"{name} volume difference ratio", labels,
-                         ours=("emidec_volume_ratio", None), why=why)
-            )  # fmt: skip
+            found.append(Quantity(f"{name} volume difference ratio", labels, why=why))
     return tuple(found)
 
 
