@@ -164,7 +164,10 @@ def comparison_markdown(comparison: pd.DataFrame) -> str:
     """The comparison as a Markdown table with its policy below."""
     lines = [[markdown_cell(cell) for cell in line] for line in _lines(comparison)]
     policies = ", ".join(sorted(set(comparison["policy"])))
-    silent = ", or one has and the other is rightly empty, which is taken as perfect"
+    silent = (
+        ", or one has and the other is rightly empty, which is taken as perfect (a leaderboard "
+        "leaves it to its panel on the presence of scar, so its order may be another)"
+    )
     return (
         markdown_table(_HEADER, lines, left=3)
         + f"\nPolicy {markdown_cell(policies)}; cases where both have a value"

@@ -135,7 +135,8 @@ def find(kind: Kind, name: str) -> PluginInfo:
     if name.endswith(".py") or "/" in name:
         path = Path(name).expanduser().resolve()
         if not path.is_file():
-            raise UsageError(f"There is no plugin file {path}.")
+            beside = [p.name for p in path.parent.glob("*.py")]
+            raise UsageError(f"There is no plugin file {path}.", near_misses(path.name, beside))
         info = _info(kind, path.stem, str(path), path, None, "", "")
     else:
         known = listed(kind)

@@ -268,6 +268,8 @@ def unreadable_case(
     rows: list[Row] = []
     for region in Region:
         reason = undescribed(region, annotates, produces)
+        if region is Region.CORE_SCAR and reason is None:
+            reason = "core scar needs the image"  # nobody knows whether there is one
         status: Status = "error" if reason is None else "not_applicable"
         rows += score_rows(
             identity, region.value, reason or message, chosen, "", LEVELS, unmeasured=status

@@ -15,6 +15,7 @@ import pytest
 
 from benchmark import Region
 from benchmark.cli._app import app, run_app
+from benchmark.cli._shared import TerminalReporter
 from benchmark.errors import UsageError
 from benchmark.metrics.cards import cards
 from benchmark.metrics.definition import STATUSES
@@ -628,3 +629,28 @@ def test_one_training_that_fails_costs_the_others_nothing(bench: Bench, tmp_path
     assert "RuntimeError: nan" in failed["error"]
     code, out, err = bench("run", "-m", "./bad.py", "-d", "./rings.py", "--seeds", "2")
     assert (code, out, err.count("RuntimeError: nan")) == (2, "", 2)
+
+
+def test_a_log_hears_of_a_long_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no bar can be drawn: how far it is and how long it still takes."""
+    monkeypatch.setattr("benchmark.cli._shared._SILENCE", 0.0)
+    with TerminalReporter().training("jdl") as report:
+        report(1, 4, {"loss": 0.5})
+        report(4, 4, {})
+    assert re.fullmatch(r"jdl: 1 of 4, about \d+ s left, loss 0\.500\n", capsys.readouterr().err)
+
+
+def test_a_method_that_fails_on_every_case_measured_nothing(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(METHOD.format(body="raise ValueError('laod')"))
+    code, _, err = bench("run", "-m", "./bad.py", "-d", "./rings.py")
+    assert code == 3
+    assert "ValueError: laod" in err
+
+
+def test_a_misspelt_plugin_file_is_told_of_its_neighbour(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "my_unet.py").write_text("")
+    code, _, err = bench("run", "-m", "./my_unt.py", "-d", "./rings.py")
+    assert code == 2
+    assert "my_unet.py" in err

@@ -13,6 +13,9 @@ from ..progress import Reporter
 
 __all__ = ["TerminalReporter", "columns", "echo_json", "line"]
 
+#: Seconds after which a log wants a sign of life.
+_SILENCE = 30.0
+
 
 def echo_json(content: Any) -> None:
     """One JSON document on stdout, for a program to read."""
@@ -74,16 +77,21 @@ class TerminalReporter(Reporter):
         """A bar that is told where it is, with values such as the loss beside it."""
         started = time.perf_counter()
         if not self._bars:
-            seen = 0
+            seen, told = 0, started
 
             def count(step: int, of: int, values: dict[str, float]) -> None:
-                nonlocal seen
-                seen = of
+                nonlocal seen, told
+                seen, now = of, time.perf_counter()
+                if now - told >= _SILENCE and step < of:
+                    told = now
+                    left = (now - started) / step * (of - step)
+                    shown = "".join(f", {k} {v:.3f}" for k, v in values.items())
+                    self.note(f"{name}: {step} of {of}, about {left:.0f} s left{shown}")
 
             yield count
             seconds = time.perf_counter() - started
             if seconds >= 2:
-                self.note(f"{name}: {seen} steps in {seconds:.1f} s")
+                self.note(f"{name}: {f'{seen} steps in ' if seen else ''}{seconds:.1f} s")
             return
         with _progress() as progress:
             task = progress.add_task(name, total=None, values="")

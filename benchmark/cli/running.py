@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["rerun_command", "run_command"]
 
+NOTHING_MEASURED = 3
 FAILED_CASES = 4
 
 
@@ -106,6 +107,8 @@ def run_command(
         echo_json([*(_as_json(r) for r in results), *failed])
     else:
         _report(results)
+    if any(r.errors for r in results) and not any(r.cases.get("ok") for r in results):
+        raise typer.Exit(NOTHING_MEASURED)
     if failures or any(r.errors for r in results):
         raise typer.Exit(FAILED_CASES)
 

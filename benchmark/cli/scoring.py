@@ -169,8 +169,9 @@ def _print(summary: Summary, lines: list[Line]) -> None:
         for one in lines
     ]
     columns(
-        f"{summary.scored} of {summary.cases} cases scored; a miss counts as the worst value",
-        ("region", "metric", "mean", "unit", "defined/total", "measured"),
+        f"{summary.scored} of {summary.cases} cases scored; a miss counts as the worst value"
+        + (", a case that cannot be read as none" if summary.failed else ""),
+        ("region", "metric", "mean", "unit", "defined/total", "both present"),
         rows,
     )
     line(f"written: {', '.join(str(p) for p in summary.files.values())}")
