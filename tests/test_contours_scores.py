@@ -447,10 +447,9 @@ def test_the_whole_fit_keeps_real_hearts_within_pixels(name: str) -> None:
     assert np.mean(by_metric["hd"]) < pixel
     assert max(by_metric["hd"]) < 2.5 * pixel
     assert max(by_metric["masd"]) < 0.5 * pixel
-    # Dominant points throw away what every other step could have used.
-    without = Fit(steps=frozenset(STEPS) - {"dominant_points"})
-    finer = achievable_best(drawn, labels.shape, spacing, fit=without, metrics=("masd",))
-    assert np.mean([s.value or 0 for s in finer]) < np.mean(by_metric["masd"])
+    # Along the centres of the boundary pixels the fit lies half a pixel inside, and is worse.
+    inside = achievable_best(drawn, labels.shape, spacing, fit=Fit(through="centres"))
+    assert mean_score(inside, "masd").value > 1.5 * np.mean(by_metric["masd"])
 
 
 def test_a_real_heart_shifted_by_a_pixel_is_off_by_a_pixel() -> None:

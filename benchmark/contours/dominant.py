@@ -124,12 +124,11 @@ def _suppressed(salience: Points, reach: NDArray[np.intp], turn: Points) -> NDAr
         for shift in (offset, -offset):
             kept &= ~(near & (np.roll(salience, shift) > salience))
     kept &= turn != 0
-    # One after the other, or two equal neighbours would remove each other.
-    n = len(kept)
-    for i in np.flatnonzero(kept & (reach == 1)).tolist():
-        for j in ((i - 1) % n, (i + 1) % n):
-            if kept[j] and salience[i] <= salience[j]:
-                kept[i] = False
+    # All at once, so that it does not matter where the curve begins. Printed is that a point loses
+    # to an equal neighbour as well, and both would go: here it loses to the one after it alone.
+    before = np.where(np.roll(kept, 1), np.roll(salience, 1), -np.inf)
+    after = np.where(np.roll(kept, -1), np.roll(salience, -1), -np.inf)
+    kept &= (reach > 1) | ((salience >= before) & (salience > after))
     return kept
 
 
