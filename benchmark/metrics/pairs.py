@@ -28,6 +28,7 @@ class RegionPair:
         counts: ``(slice, 4)``: tp, fp, fn, tn over the whole field of view.
         shape: (slice, row, column) of the whole field of view.
         spacing: (z, y, x) in mm.
+        measured: The surface distances, where they are measured with those of other regions.
     """
 
     reference: Mask
@@ -35,6 +36,7 @@ class RegionPair:
     counts: NDArray[np.int64]
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float]
+    measured: Surfaces | None = None
 
     @classmethod
     def of_masks(
@@ -51,7 +53,7 @@ class RegionPair:
     @cached_property
     def surfaces(self) -> Surfaces:
         """The surface distances, none of them computed yet."""
-        return Surfaces(self.reference, self.compared, self.spacing)
+        return self.measured or Surfaces(self.reference, self.compared, self.spacing)
 
     @cached_property
     def volume(self) -> Pair:
