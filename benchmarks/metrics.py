@@ -220,7 +220,11 @@ def simple_itk(work: Workload) -> Any:
             images = [Itk.GetImageFromArray(m.view(np.uint8)) for m in masks]
             for image in images:
                 image.SetSpacing(s[::-1])
-            faces = [Itk.LabelContour(i, fullyConnected=False) for i in images]
+            # Its contour leaves out what touches the border of the image.
+            padded = [
+                Itk.ConstantPad(i, [1] * i.GetDimension(), [1] * i.GetDimension()) for i in images
+            ]
+            faces = [Itk.LabelContour(i, fullyConnected=False) for i in padded]
             maps = [
                 Itk.GetArrayViewFromImage(
                     Itk.Abs(Itk.SignedMaurerDistanceMap(f, False, False, True))

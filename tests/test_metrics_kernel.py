@@ -243,14 +243,15 @@ def test_any_memory_order_and_read_only_arrays_do(name):
 
 
 @both_kernels
-@pytest.mark.parametrize("change", [{1: None}, {2: b"\1" * 512}, {6: b""}, {11: bytearray(8)}])
+@pytest.mark.parametrize("change", [{1: None}, {2: b"\1" * 512}, {6: b""}, {12: bytearray(8)}])
 def test_the_c_kernel_checks_what_it_is_given(change):
     labels = np.ones((1, 2, 3), np.uint8)
     table = steps.table((1.0, 1.0, 1.0), True)
     axes = [steps.squares(1.0, n) for n in labels.shape]
     counts = np.zeros((1, 2, len(table.distances)), np.int64)
     faces = np.zeros((1, 2), np.int64)
-    good = [labels, labels, MASK, 1, True, False, table.steps, table.rank, *axes, counts, faces]
+    good = [labels, labels, MASK, 1, True, False, table.steps, table.rank, table.squared, *axes,
+            counts, faces]  # fmt: skip
     assert kernel._C.distances(*good) == (b"", b"")
     for index, value in change.items():
         good[index] = value
@@ -258,23 +259,30 @@ def test_the_c_kernel_checks_what_it_is_given(change):
         kernel._C.distances(*good)
 
 
+def every_length(spacing, reach, flat):
+    """The length of every step up to ``reach``, one by one."""
+    half = [0 if flat and axis == 0 else int(reach / s) + 1 for axis, s in enumerate(spacing)]
+    grid = np.stack(np.meshgrid(*[np.arange(-k, k + 1) for k in half]), axis=-1).reshape(-1, 3)
+    lengths = np.sqrt(((grid * np.array(spacing)) ** 2).sum(axis=1))
+    return np.sort(lengths[lengths <= reach * (1 + 1e-12)])
+
+
 @pytest.mark.parametrize("spacing", [(10.0, 1.5, 1.5), (1.0, 1.0, 1.0), (20.0, 0.1, 7.0)])
 @pytest.mark.parametrize("flat", [True, False])
-def test_the_table_holds_every_step_within_its_reach_once_and_in_order(spacing, flat):
+def test_the_table_holds_every_step_once_and_every_distance(spacing, flat):
     table = steps.table(spacing, flat)
     lengths = np.sqrt(((table.steps * np.array(spacing)) ** 2).sum(axis=1))
-    assert (np.diff(lengths) >= -1e-12).all()
-    np.testing.assert_allclose(table.distances[table.rank], lengths, rtol=1e-15)
-    assert (np.diff(table.distances) >= 0).all()  # two squares may round to one root
     assert table.steps[0].tolist() == [0, 0, 0]
-    reach = lengths[-1]
-    half = [0 if flat and axis == 0 else int(reach / s) for axis, s in enumerate(spacing)]
-    grid = np.stack(np.meshgrid(*[np.arange(-k, k + 1) for k in half]), axis=-1).reshape(-1, 3)
-    inside = (((grid * np.array(spacing)) ** 2).sum(axis=1) <= reach**2 * (1 + 1e-12)).sum()
-    assert len(np.unique(table.steps, axis=0)) == len(table.steps) == inside
-    assert len(table.steps) < 6000
-    if spacing == (10.0, 1.5, 1.5) and not flat:
-        assert np.abs(table.steps[:, 0]).max() == 1  # past one slice spacing
+    assert len(np.unique(table.steps, axis=0)) == len(table.steps)
+    expected = every_length(spacing, lengths[-1], flat)
+    np.testing.assert_allclose(lengths, expected, rtol=1e-12)
+    np.testing.assert_allclose(table.distances[table.rank], lengths, rtol=1e-15)
+    assert (np.diff(table.squared) > 0).all()
+    expected = every_length(spacing, table.distances[-1], flat)
+    place = np.searchsorted(table.distances, expected * (1 - 1e-12))
+    np.testing.assert_allclose(table.distances[place], expected, rtol=1e-12)
+    if spacing == (10.0, 1.5, 1.5):
+        assert table.distances[-1] > 10.0  # past one slice spacing
 
 
 def imported(**environment):

@@ -18,7 +18,7 @@
 
 /* SHA-256 of this file with the digits below taken out. metrics/kernel.py refuses a build of
  * another text, so change the digits (its message names them) and build again. */
-#define SOURCE_HASH "f842c376186654d16cab9ed0b125ae0b491b543ad286ab5a015f388f498563f6"
+#define SOURCE_HASH "cb5b92ccdbd9c476223c3c43ef6a697c7b3d2b186c0f5a6aa791985d42a9eb89"
 
 typedef uint16_t word;
 
@@ -198,12 +198,13 @@ typedef struct {
     const uint8_t *lut; /* 256 bytes for the reference, 256 for the compared map */
     int n_regions, in_plane, per_slice;
     const int32_t *steps; /* (n_steps, 3): z, y, x, nearest first, the first is zero */
-    const int32_t *rank;  /* of each step's distance among the n_ranks different ones */
+    const int32_t *rank;  /* of each step's distance in the table */
     Py_ssize_t n_steps, n_ranks;
+    const double *squared;      /* (n_ranks,): the table, ascending; reaches past the steps */
     const double *z2, *y2, *x2; /* squared distance by number of steps along each axis */
     int64_t *histogram;         /* (slice or 1, 2 * n_regions, n_ranks) */
     int64_t *faces;             /* (slice, 2 * n_regions) */
-    list far;                   /* of distant */
+    list far;                   /* of distant: what is past the table */
     /* below: the words, padded so that no step leaves them */
     Py_ssize_t pz, py, px, wy, wx, plane;
     word *words, *surface;
@@ -537,6 +538,23 @@ out:
     return done;
 }
 
+/* Against a handful of goals nothing beats trying each. */
+static void try_all(const work *w, const query *at, size_t n_goals, query *queries, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        query *q = queries + i;
+        for (size_t j = 0; j < n_goals; j++) {
+            Py_ssize_t dz = labs((long)(at[j].z - q->z));
+            if (w->per_slice && dz)
+                continue;
+            double d2 = (w->x2[labs((long)(at[j].x - q->x))] + w->y2[labs((long)(at[j].y - q->y))]) +
+                        w->z2[dz];
+            if (d2 < q->best)
+                q->best = d2;
+        }
+    }
+}
+
 static void locate(const work *w, const voxel *v, query *q)
 {
     Py_ssize_t in_plane = v->at - (v->z + w->pz) * w->plane;
@@ -552,8 +570,9 @@ static int reach_far(work *w, int bit)
     const word mask = (word)(1u << bit);
     goals g = {w->ours.nz, w->ours.ny, w->ours.nx, (w->ours.nx + 63) >> 6, NULL, NULL, NULL};
     int done = 0;
-    size_t n = 0, area = 0;
-    query q, *queries = NULL;
+    enum { FEW = 48 };
+    size_t n = 0, area = 0, n_goals = 0;
+    query q, few[FEW], *queries = NULL;
     for (size_t i = 0; i < w->left.used; i++)
         n += (left[i].bits & mask) != 0;
     if (!n)
@@ -571,6 +590,9 @@ static int reach_far(work *w, int bit)
             g.rows[row * g.blocks + (q.x >> 6)] |= 1ULL << (q.x & 63);
             g.row_any[row] = 1;
             g.slice_any[q.z] = 1;
+            if (n_goals < FEW)
+                few[n_goals] = q;
+            n_goals++;
         }
     n = 0;
     for (size_t i = 0; i < w->left.used; i++)
@@ -581,15 +603,34 @@ static int reach_far(work *w, int bit)
     /* A row visited costs about as much as two voxels of the transform. Once the search has cost
      * half of it, the transform takes over: never much more than the cheaper of the two. */
     size_t searched = 0, budget = area;
+    if (n_goals <= FEW) {
+        try_all(w, few, n_goals, queries, n);
+        searched = n;
+    }
     for (int64_t visited = 0; searched < n && (size_t)visited < budget; searched++)
         visited += 2 * search(w, &g, queries + searched);
     if (searched < n && !transform(w, &g, queries + searched, n - searched))
         goto out;
     for (size_t i = 0; i < n; i++) {
+        const int32_t slice = w->per_slice ? queries[i].z : 0;
+        const double d2 = queries[i].best;
+        if (d2 <= w->squared[w->n_ranks - 1]) {
+            Py_ssize_t low = 0, high = w->n_ranks - 1;
+            while (low < high) {
+                Py_ssize_t middle = (low + high) / 2;
+                if (w->squared[middle] < d2)
+                    low = middle + 1;
+                else
+                    high = middle;
+            }
+            Py_ssize_t column = (Py_ssize_t)slice * 2 * w->n_regions + slot(w, bit ^ 8);
+            w->histogram[column * w->n_ranks + low]++;
+            continue;
+        }
         distant *d = pushed(&w->far);
         if (!d)
             goto out;
-        *d = (distant){(w->per_slice ? queries[i].z * 16 : 0) + (bit ^ 8), queries[i].best};
+        *d = (distant){slice * 16 + (bit ^ 8), d2};
     }
     done = 1;
 out:
@@ -712,7 +753,7 @@ out:
 
 static PyObject *py_distances(PyObject *self, PyObject *args)
 {
-    enum { REF, CMP, LUT, STEPS, RANK, Z2, Y2, X2, HISTOGRAM, FACES, N };
+    enum { REF, CMP, LUT, STEPS, RANK, SQUARED, Z2, Y2, X2, HISTOGRAM, FACES, N };
     PyObject *objects[N];
     Py_buffer views[N];
     int flags[N], done = 0;
@@ -720,9 +761,9 @@ static PyObject *py_distances(PyObject *self, PyObject *args)
     PyObject *out = NULL;
     (void)self;
     memset(&w, 0, sizeof(w));
-    if (!PyArg_ParseTuple(args, "OOOippOOOOOOO", objects + REF, objects + CMP, objects + LUT,
+    if (!PyArg_ParseTuple(args, "OOOippOOOOOOOO", objects + REF, objects + CMP, objects + LUT,
                           &w.n_regions, &w.in_plane, &w.per_slice, objects + STEPS, objects + RANK,
-                          objects + Z2, objects + Y2, objects + X2, objects + HISTOGRAM,
+                          objects + SQUARED, objects + Z2, objects + Y2, objects + X2, objects + HISTOGRAM,
                           objects + FACES))
         return NULL;
     for (int i = 0; i < N; i++)
@@ -736,17 +777,18 @@ static PyObject *py_distances(PyObject *self, PyObject *args)
     w.n_steps = views[RANK].len / (Py_ssize_t)sizeof(int32_t);
     if (w.n_regions < 1 || w.n_regions > 8 || views[LUT].len != 512 || lut[0] || lut[256] ||
         w.n_steps < 1 || views[STEPS].len != 3 * views[RANK].len ||
-        views[Z2].len < w.ours.nz * wide || views[Y2].len < w.ours.ny * wide ||
+        !views[SQUARED].len || views[SQUARED].len % wide || views[Z2].len < w.ours.nz * wide || views[Y2].len < w.ours.ny * wide ||
         views[X2].len < (w.ours.nx > 2 ? w.ours.nx : 2) * wide ||
         views[FACES].len != w.ours.nz * columns * wide ||
-        views[HISTOGRAM].len % ((w.per_slice ? w.ours.nz : 1) * columns * wide)) {
+        views[HISTOGRAM].len != (w.per_slice ? w.ours.nz : 1) * columns * views[SQUARED].len) {
         PyErr_SetString(PyExc_ValueError, "the arguments' sizes do not fit each other");
         goto out;
     }
-    w.n_ranks = views[HISTOGRAM].len / ((w.per_slice ? w.ours.nz : 1) * columns * wide);
+    w.n_ranks = views[SQUARED].len / wide;
     w.lut = lut;
     w.steps = views[STEPS].buf;
     w.rank = views[RANK].buf;
+    w.squared = views[SQUARED].buf;
     w.z2 = views[Z2].buf;
     w.y2 = views[Y2].buf;
     w.x2 = views[X2].buf;
@@ -795,8 +837,8 @@ static PyMethodDef functions[] = {
     {"joint", py_joint, METH_VARARGS,
      "joint(reference, compared, n_labels, counts) -> (y0, y1, x0, x1)"},
     {"distances", py_distances, METH_VARARGS,
-     "distances(reference, compared, lut, n_regions, in_plane, per_slice, steps, rank, z2, y2, x2, "
-     "histogram, faces) -> (places, squared distances) of what the steps do not reach"},
+     "distances(reference, compared, lut, n_regions, in_plane, per_slice, steps, rank, "
+     "squared, z2, y2, x2, histogram, faces) -> (places, squared distances) past the table"},
     {NULL, NULL, 0, NULL},
 };
 

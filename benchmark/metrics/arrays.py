@@ -76,7 +76,7 @@ def evaluate(
     shared = (inside @ joint * inside).sum(axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = {"dice": 2 * shared / (ours + theirs)}
-        values |= _of_distances(*_all_counts(found), tolerance)
+        values |= _of_distances(found, tolerance)
     one_sided = (ours > 0) ^ (theirs > 0)
     values["nsd"][one_sided] = 0.0
     return values if dim == "slice" else {name: array[0] for name, array in values.items()}
@@ -104,11 +104,14 @@ def evaluate_many(
     """
     workers = threads or os.cpu_count() or 1
     waiting = iter(pairs)
+
+    def measured(pair: tuple[NDArray[Any], NDArray[Any], Spacing]) -> dict[str, Floats]:
+        reference, compared, spacing = pair
+        return evaluate(reference, compared, spacing, regions, dim=dim, tolerance=tolerance)
+
     with ThreadPoolExecutor(workers) as pool:
         while batch := list(islice(waiting, 4 * workers)):
-            yield from pool.map(
-                lambda pair: evaluate(*pair, regions, dim=dim, tolerance=tolerance), batch
-            )
+            yield from pool.map(measured, batch)
 
 
 @lru_cache(maxsize=64)
@@ -136,41 +139,49 @@ def _check(reference: NDArray[Any], compared: NDArray[Any], spacing: Spacing) ->
         raise UsageError(f"Spacing {spacing} is not three lengths in mm.", "Give (z, y, x).")
 
 
-def _all_counts(found: kernel.Histogram) -> tuple[Floats, Ints]:
-    """Distances, ascending, and counts ``(slices or 1, 2 * regions, distance)``, with far ones."""
-    if not len(found.far):
-        return found.distances, found.counts
-    far, index = np.unique(found.far, return_inverse=True)
-    places, columns, _ = found.counts.shape
-    extra: Ints = np.zeros((places * columns, len(far)), dtype=np.int64)
-    np.add.at(extra, (found.far_places, index), 1)
-    extra = extra.reshape(places, columns, len(far))
-    return np.concatenate([found.distances, far]), np.concatenate([found.counts, extra], axis=2)
-
-
-def _of_distances(distances: Floats, counts: Ints, tolerance: float) -> dict[str, Floats]:
+def _of_distances(found: kernel.Histogram, tolerance: float) -> dict[str, Floats]:
     """The surface metrics; NaN where nothing is counted."""
-    n_regions = counts.shape[1] // 2
-    upto = counts.cumsum(axis=2)
-    total = upto[:, :, -1]
+    distances, limit = found.distances, tolerance * _SLACK
+    places, columns, _ = found.counts.shape
+    upto = found.counts.cumsum(axis=2)
+    near = upto[:, :, -1]
+    within = upto[:, :, int(np.searchsorted(distances, limit, side="right")) - 1]
+    # One after another, in an order that no library chooses.
+    sums = (found.counts * distances).cumsum(axis=2)[:, :, -1]
+    total = near
+    if len(found.far):
+        listed = np.bincount(found.far_places, minlength=places * columns)
+        starts = np.concatenate([[0], listed.cumsum()])
+        listed = listed.reshape(places, columns)
+        total = near + listed
     position = 0.95 * (total - 1)
-    below = np.floor(np.maximum(position, 0.0)).astype(np.int64)
+    below = np.maximum(position, 0.0).astype(np.int64)
     # How many distances come before the one of a rank says which one it is.
-    rank = np.stack([below, np.minimum(below + 1, total - 1), total - 1], axis=2)
-    index = (upto[:, :, None, :] <= rank[:, :, :, None]).sum(axis=3)
-    low, high, greatest = np.moveaxis(distances[np.minimum(index, len(distances) - 1)], 2, 0)
+    rank = np.stack([below, np.minimum(below + 1, total - 1), total - 1])
+    index = (upto <= rank[..., None]).sum(axis=3)
+    values = distances[np.minimum(index, len(distances) - 1)]
+    if len(found.far):
+        within, sums = within.copy(), sums.copy()
+        for place, column in np.argwhere(listed).tolist():
+            start = int(starts[place * columns + column])
+            far = found.far[start : start + int(listed[place, column])]
+            sums[place, column] += far.sum()
+            within[place, column] += np.searchsorted(far, limit, side="right")
+            for kind in range(3):
+                past = int(rank[kind, place, column] - near[place, column])
+                if past >= 0:
+                    values[kind, place, column] = far[past]
+    low, high, greatest = values
     hd95 = low + (high - low) * (position - below)
-    near = int(np.searchsorted(distances, tolerance * _SLACK, side="right"))
-    within = upto[:, :, near - 1] if near else np.zeros_like(total)
-    sums = (counts * distances).sum(axis=2)
-    both = total[:, :n_regions] + total[:, n_regions:]
+    half = columns // 2
+    both = total[:, :half] + total[:, half:]
     none = both == 0
-    found = {
-        "hd": np.maximum(greatest[:, :n_regions], greatest[:, n_regions:]),
-        "hd95": np.maximum(hd95[:, :n_regions], hd95[:, n_regions:]),
-        "assd": (sums[:, :n_regions] + sums[:, n_regions:]) / both,
-        "nsd": (within[:, :n_regions] + within[:, n_regions:]) / both,
+    result = {
+        "hd": np.maximum(greatest[:, :half], greatest[:, half:]),
+        "hd95": np.maximum(hd95[:, :half], hd95[:, half:]),
+        "assd": (sums[:, :half] + sums[:, half:]) / both,
+        "nsd": (within[:, :half] + within[:, half:]) / both,
     }
-    for array in found.values():
+    for array in result.values():
         array[none] = np.nan
-    return found
+    return result

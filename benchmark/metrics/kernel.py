@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -181,7 +182,7 @@ def distances(
     if _C is not None and (kernel or NAME) == "c":
         axes = [squares(s, n) for s, n in zip(spacing, reference.shape, strict=True)]
         found = _C.distances(*maps, lut, n_regions, in_plane, per_slice, steps.steps, steps.rank,
-                             *axes, counts, faces)  # fmt: skip
+                             steps.squared, *axes, counts, faces)  # fmt: skip
         bits = np.frombuffer(found[0], dtype=np.int32)
         d2 = np.frombuffer(found[1], dtype=np.float64)
     else:
@@ -190,5 +191,9 @@ def distances(
     slices, bits = bits >> 4, bits & 15
     columns = np.where(bits < 8, bits, bits - 8 + n_regions)
     where = slices * np.int64(2 * n_regions) + columns
-    order = np.lexsort((d2, where))
-    return Histogram(steps.distances, counts, faces, np.sqrt(d2[order]), where[order])
+    order = np.argsort(where, kind="stable")
+    where, far = where[order], np.sqrt(d2[order])
+    starts = np.flatnonzero(np.diff(where, prepend=-1, append=-1)).tolist()
+    for start, end in pairwise(starts):
+        far[start:end].sort()
+    return Histogram(steps.distances, counts, faces, far, where)

@@ -1,4 +1,4 @@
-"""Steps from a voxel to its neighbours, nearest first: the table that both kernels probe."""
+"""Steps from a voxel to its neighbours, nearest first, and the distances they can have."""
 
 from __future__ import annotations
 
@@ -12,22 +12,29 @@ from numpy.typing import NDArray
 __all__ = ["Steps", "squares", "table"]
 
 Floats = NDArray[np.float64]
-#: Probing more steps than this takes longer than looking for the nearest voxel any other way.
-_MOST = 4000
+#: How far to probe, in voxels (in the geometric mean of both in-plane spacings). Farther out there
+#: are so many steps that it is faster to look for the nearest voxel row by row.
+_PROBED = 4.6
+#: How many different distances are counted; farther ones are listed one by one.
+_RANKS = 192
+#: Of how many steps to take the different distances.
+_STEPS = 4000
 
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """All steps up to some distance.
+    """Steps to probe, and the distances that are counted.
 
     Attributes:
         steps: ``(n, 3)`` int32: slices, rows, columns; nearest first, so the first is no step.
         rank: ``(n,)`` int32: index of each step's distance in ``distances``.
-        distances: ``(m,)`` the different distances in mm, ascending.
+        squared: ``(m,)`` the least squared distances that whole steps can have, in mm2, ascending.
+        distances: ``(m,)`` their roots.
     """
 
     steps: NDArray[np.int32]
     rank: NDArray[np.int32]
+    squared: Floats
     distances: Floats
 
 
@@ -42,17 +49,16 @@ def squares(spacing: float, n: int) -> Floats:
 
 @lru_cache(maxsize=64)
 def table(spacing: tuple[float, float, float], flat: bool) -> Steps:
-    """Steps far enough that most surface voxels find the other surface with one of them.
+    """The steps of a grid.
 
     Args:
         spacing: (z, y, x) in mm.
-        flat: Stay in the slice. Otherwise the steps reach past the next slice, which on a thin
-            stack is farther than many in-plane steps.
+        flat: Stay in the slice.
     """
     z, y, x = spacing
     in_plane = math.sqrt(y * x)
-    reach = 8 * in_plane if flat else max(6 * in_plane, 1.1 * z)
-    while _expected(reach, spacing, flat) > _MOST:
+    reach = max(32 * in_plane, 0.0 if flat else 1.1 * z)
+    while _expected(reach, spacing, flat) > _STEPS:
         reach *= 0.9
     axes = [
         np.arange(-k, k + 1, dtype=np.int32)
@@ -66,11 +72,15 @@ def table(spacing: tuple[float, float, float], flat: bool) -> Steps:
     near = d2 <= reach * reach
     steps, d2 = steps[near], d2[near]
     order = np.argsort(d2, kind="stable")
-    different, rank = np.unique(d2[order], return_inverse=True)
+    squared, rank = np.unique(d2[order], return_inverse=True)
+    squared = squared[:_RANKS]
+    probed = min(float(squared[-1]), (_PROBED * in_plane) ** 2)
+    n = int(np.searchsorted(d2[order], probed, side="right"))
     return Steps(
-        np.ascontiguousarray(steps[order], dtype=np.int32),
-        rank.astype(np.int32),
-        np.sqrt(different),
+        np.ascontiguousarray(steps[order[:n]], dtype=np.int32),
+        rank[:n].astype(np.int32),
+        squared,
+        np.sqrt(squared),
     )
 
 

@@ -66,7 +66,7 @@ def distances(
     """Fill ``histogram`` and ``faces``; see :func:`benchmark.metrics.kernel.distances`.
 
     Returns:
-        What the steps do not reach: ``16 * slice + bit`` and squared distance of each.
+        What is past the table: ``16 * slice + bit`` and squared distance of each.
     """
     shape = reference.shape
     words = lut[:256][reference].astype(np.uint16)
@@ -96,7 +96,13 @@ def distances(
         left_bits.append(rest[1])
     far_at = np.concatenate([np.empty(0, dtype=at.dtype), *left_at])
     far_bits = np.concatenate([np.empty(0, dtype=np.uint16), *left_bits])
-    return _reach_far(surface, at, bits, far_at, far_bits, reach, shape, spacing, per_slice)
+    places, d2 = _reach_far(surface, at, bits, far_at, far_bits, reach, shape, spacing, per_slice)
+    near = d2 <= table.squared[-1]
+    rank = np.searchsorted(table.squared, d2[near])
+    slices, bits = places[near] >> 4, places[near] & 15
+    columns = np.where(bits < 8, bits, bits - 8 + n_regions)
+    np.add.at(histogram, (slices, columns, rank), 1)
+    return places[~near], d2[~near]
 
 
 def _surface(words: Words, in_plane: bool) -> Words:
@@ -136,7 +142,8 @@ def _probe(
     slices: Ints,
 ) -> tuple[Ints, Words]:
     """Count the distances that steps of the table reach; return what they do not."""
-    ends = np.searchsorted(table.rank, np.arange(len(table.distances)), side="right").tolist()
+    ranks = np.arange(table.rank[-1] + 1)
+    ends = np.searchsorted(table.rank, ranks, side="right").tolist()
     found: list[tuple[Ints, Words, int]] = []
     start = 0
     keep = np.flatnonzero(wanted)
@@ -223,13 +230,15 @@ def _nearest(
         return np.where(dz == 0, d2, np.inf) if per_slice else d2
 
     tree = cKDTree(goal * scale, balanced_tree=False, compact_nodes=False)
-    k = min(4, len(goal))
-    found = tree.query(start * scale, k=k)
-    far, near = (np.reshape(part, (-1, k)) for part in found)
-    best: Floats = measured(start[:, None], goal[near]).min(axis=1)
-    if k < len(goal):
-        limit = far[:, 0] * (1 + _TIE)
-        for i in np.flatnonzero(far[:, -1] <= limit).tolist():
-            ties = tree.query_ball_point(start[i] * scale, limit[i])
-            best[i] = measured(start[i], goal[ties]).min()
+    best: Floats = np.empty(len(start))
+    waiting, k = np.arange(len(start)), min(2, len(goal))
+    while len(waiting):
+        found = tree.query(start[waiting] * scale, k=k)
+        far, near = (np.reshape(part, (-1, k)) for part in found)
+        best[waiting] = measured(start[waiting, None], goal[near]).min(axis=1)
+        if k == len(goal):
+            break
+        # Where the last one found is a tie, there may be more.
+        waiting = waiting[far[:, -1] <= far[:, 0] * (1 + _TIE)]
+        k = min(4 * k, len(goal))
     return best
