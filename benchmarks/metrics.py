@@ -225,12 +225,9 @@ def simple_itk(work: Workload) -> Any:
                 Itk.ConstantPad(i, [1] * i.GetDimension(), [1] * i.GetDimension()) for i in images
             ]
             faces = [Itk.LabelContour(i, fullyConnected=False) for i in padded]
-            maps = [
-                Itk.GetArrayViewFromImage(
-                    Itk.Abs(Itk.SignedMaurerDistanceMap(f, False, False, True))
-                )
-                for f in faces
-            ]
+            # Named, because a view does not keep its image alive.
+            fields = [Itk.Abs(Itk.SignedMaurerDistanceMap(f, False, False, True)) for f in faces]
+            maps = [Itk.GetArrayViewFromImage(f) for f in fields]
             first, second = (Itk.GetArrayViewFromImage(f) > 0 for f in faces)
             overlap = Itk.LabelOverlapMeasuresImageFilter()
             overlap.Execute(*images)
