@@ -36,7 +36,8 @@ def files_of(path: Path, module: str) -> set[Path]:
         if file in seen:
             continue
         seen.add(file)
-        waiting += _imports(file, name, file.read_bytes())
+        if file.suffix == ".py":
+            waiting += _imports(file, name, file.read_bytes())
     return seen
 
 
@@ -108,6 +109,12 @@ def _engine(name: str) -> Iterator[tuple[Path, str]]:
 
 
 def _module(stem: Path, name: str) -> Iterator[tuple[Path, str]]:
-    for path in (stem.with_name(f"{stem.name}.py"), stem / "__init__.py"):
+    # Of an extension module, the source: what a compiler makes of it differs by machine.
+    files = (
+        stem.with_name(f"{stem.name}.py"),
+        stem / "__init__.py",
+        stem.with_name(f"{stem.name}.c"),
+    )
+    for path in files:
         if path.is_file():
             yield path.resolve(), name

@@ -125,6 +125,9 @@ def git_state(folder: Path | None = None) -> dict[str, Any]:
 
 def provenance(device: str, threads: int) -> dict[str, Any]:
     """Everything recorded with a run that is not an input of it."""
+    # Imported here because listing things needs provenance and no array library.
+    from .metrics.kernel import describe
+
     return {
         "versions": versions(),
         "python": platform.python_version(),
@@ -133,6 +136,7 @@ def provenance(device: str, threads: int) -> dict[str, Any]:
         "device": device,
         "device_name": _device_name(device),
         "threads": threads,
+        "metrics_kernel": describe(),
         "git": git_state(),
         "argv": sys.argv[1:],
     }

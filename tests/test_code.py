@@ -176,3 +176,8 @@ def test_every_metric_s_code_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert covered[0] >= {"overlap.py", "surface.py", "volume.py", "helper.py"}
     scoring = {p.name for p in files_of(ENGINE / "scoring.py", "benchmark.scoring")}
     assert scoring >= {"distances.py", "measure.py", "counts.py", "clinical.py"}
+
+
+def test_the_source_of_the_c_kernel_counts_for_scoring() -> None:
+    names = {path.name for path in files_of(ENGINE / "scoring.py", "benchmark.scoring")}
+    assert {"_kernel.c", "kernel.py", "twin.py", "steps.py", "distances.py"} <= names

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import benchmark
-from benchmark.metrics.distances import Distances, Surfaces, surface
+from benchmark.metrics import kernel
+from benchmark.metrics.distances import Distances, Surfaces
 
 DATA = Path(benchmark.__file__).parent / "doctor"
 PAIRS = json.loads((DATA / "surface_pairs.json").read_text())
@@ -185,11 +186,20 @@ def test_metrics_are_those_of_brute_force(masks, spacing):
 
 
 @settings(max_examples=60, deadline=None)
-@given(hnp.arrays(bool, hnp.array_shapes(min_dims=3, max_dims=3, max_side=6)), st.booleans())
-def test_surface_voxels_are_those_with_a_background_face_neighbour(mask, in_plane):
-    np.testing.assert_array_equal(
-        np.argwhere(surface(mask, in_plane)), oracle_faces(mask, in_plane)
+@given(
+    hnp.arrays(bool, hnp.array_shapes(min_dims=3, max_dims=3, max_side=6)),
+    st.booleans(),
+    st.sampled_from(kernel.KERNELS),
+)
+def test_surface_voxels_are_those_with_a_background_face_neighbour(mask, in_plane, name):
+    lut = kernel.membership([[1]])
+    found = kernel.distances(
+        mask, mask, lut, 1, SPACING, in_plane=in_plane, per_slice=False, kernel=name
     )
+    voxels = oracle_faces(mask, in_plane or len(mask) == 1)
+    expected = np.bincount(voxels[:, 0].astype(int), minlength=len(mask))
+    np.testing.assert_array_equal(found.faces, np.stack([expected, expected], axis=1))
+    assert found.counts[:, :, 0].sum() == 2 * len(voxels)
 
 
 @settings(max_examples=60, deadline=None)

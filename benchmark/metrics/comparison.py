@@ -11,8 +11,10 @@ import numpy as np
 
 from ..clinical import Feature, can_describe, core_of, features, missing_features
 from ..types import Label, Region
-from .counts import Counts, confusion, in_plane_box, joint_counts
+from .counts import Counts, confusion
 from .definition import Status
+from .distances import LabelSurfaces, Surfaces
+from .kernel import joint
 from .levels import Thirds, thirds
 from .pairs import Mask, RegionPair
 from .tables import Row
@@ -24,6 +26,8 @@ __all__ = ["Comparison", "undescribed"]
 
 #: Any of these says from which slice to which the left ventricle reaches; scar alone does not.
 _OUTLINES = (Region.LV, Region.MYOCARDIUM, Region.CAVITY)
+#: What labels alone tell apart; the surfaces of all of these are measured together.
+_MEASURED = tuple(region for region in Region if region is not Region.CORE_SCAR)
 
 
 def undescribed(
@@ -49,9 +53,11 @@ class Comparison:
         # Measured against an empty answer, a missing prediction tells what missing it all costs.
         prediction = np.zeros_like(reference) if task.prediction is None else task.prediction
         self.labels = reference, prediction
-        self.joint = joint_counts(reference, prediction, len(Label))
-        self.box = (slice(None), *in_plane_box(reference, prediction))
+        self.joint, in_plane = joint(reference, prediction, len(Label))
+        self.box = (slice(None), *in_plane)
         self.cropped = reference[self.box], prediction[self.box]
+        labels = [sorted(region.labels) for region in _MEASURED]
+        self.surfaces = LabelSurfaces(*self.cropped, labels, task.spacing)
         self.shape = (reference.shape[0], reference.shape[1], reference.shape[2])
         positions = task.slice_positions or [z * task.spacing[0] for z in range(self.shape[0])]
         if any(can_describe(region, task.annotates) for region in _OUTLINES):
@@ -93,6 +99,7 @@ class Comparison:
             shape=self.shape,
             spacing=task.spacing,
             myocardium=self.myocardium,
+            measured=Surfaces.of(self.surfaces, _MEASURED.index(region), len(_MEASURED)),
         )
         return pair, None
 

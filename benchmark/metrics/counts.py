@@ -7,21 +7,11 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Counts", "confusion", "in_plane_box", "joint_counts"]
+from . import kernel
+
+__all__ = ["Counts", "confusion", "joint_counts"]
 
 Counts = NDArray[np.int64]
-
-
-def in_plane_box(*labels: NDArray[np.uint8]) -> tuple[slice, slice]:
-    """The rows and columns outside which all of ``labels`` ``(slice, row, column)`` are 0."""
-    used = np.zeros(labels[0].shape[1:], dtype=bool)
-    for array in labels:
-        used |= array.any(axis=0)
-    bounds = []
-    for axis in (1, 0):
-        held = np.flatnonzero(used.any(axis=axis))
-        bounds.append(slice(int(held[0]), int(held[-1]) + 1) if len(held) else slice(0, 0))
-    return bounds[0], bounds[1]
 
 
 def joint_counts(
@@ -37,15 +27,7 @@ def joint_counts(
     Returns:
         ``(slice, reference label, compared label)`` voxel counts; each slice sums to its area.
     """
-    n_slices, rows, columns = reference.shape
-    box = (slice(None), *in_plane_box(reference, compared))
-    codes = reference[box] * np.uint8(n_labels) + compared[box]
-    size = n_labels * n_labels
-    counts = np.stack([np.bincount(plane.ravel(), minlength=size) for plane in codes])
-    counts = counts.astype(np.int64).reshape(n_slices, n_labels, n_labels)
-    # What the box leaves out is background in both.
-    counts[:, 0, 0] += rows * columns - counts.sum(axis=(1, 2))
-    return counts
+    return kernel.joint(reference, compared, n_labels)[0]
 
 
 def confusion(joint: Counts, labels: Collection[int]) -> Counts:

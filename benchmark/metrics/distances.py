@@ -1,26 +1,26 @@
-"""Surfaces of two masks and the exact distances between them.
+"""Surfaces of masks and the exact distances between them.
 
-Neighbours are found in a k-d tree and distances computed again from whole-voxel offsets, so that
-they are right to the last bits of float64. All coordinates are relative to the box that holds both
-masks: padding or cropping the image changes nothing, not even a rounding.
+``metrics/kernel.py`` counts the distances of all regions of two label maps at once, each geometry
+when it is first asked for; here they become the distances of one region. They follow from
+whole-voxel steps: padding or cropping the image changes nothing, not even a rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import kernel
 from .definition import Dim
 
-__all__ = ["Distances", "Surfaces", "surface"]
+__all__ = ["Distances", "LabelSurfaces", "Surfaces"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-_Found = tuple[NDArray[np.intp], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,22 +58,50 @@ class Distances:
         )
 
 
-def surface(mask: Mask, in_plane: bool) -> Mask:
-    """Voxels of ``mask`` with a background face neighbour; outside the array is background.
+class LabelSurfaces:
+    """Surface distances of several regions of two label maps.
 
     Args:
-        mask: ``(slice, row, column)``.
-        in_plane: Look only at the four neighbours in the slice.
+        reference: ``(slice, row, column)`` uint8 labels, or a mask.
+        compared: The same.
+        regions: Labels, not 0, of each region; at most 8 regions.
+        spacing: (z, y, x) in mm.
     """
-    padded = np.pad(mask, 1)
-    middle = slice(1, -1)
-    inner = mask.copy()
-    for axis in (1, 2) if in_plane else (0, 1, 2):
-        for side in (slice(None, -2), slice(2, None)):
-            window = [middle, middle, middle]
-            window[axis] = side
-            inner &= padded[tuple(window)]
-    return mask & ~inner
+
+    def __init__(
+        self,
+        reference: NDArray[np.uint8] | Mask,
+        compared: NDArray[np.uint8] | Mask,
+        regions: Sequence[Sequence[int]],
+        spacing: tuple[float, float, float],
+    ) -> None:
+        self._maps = reference, compared
+        self._lut = kernel.membership(regions)
+        self._n = len(regions)
+        self._spacing = spacing
+        self._flat = reference.shape[0] == 1
+
+    def volume(self, dim: Dim) -> kernel.Histogram:
+        """Distances over the whole stack: ``3d`` or ``inplane3d``."""
+        return self._in_plane if dim == "inplane3d" or self._flat else self._space
+
+    @cached_property
+    def _space(self) -> kernel.Histogram:
+        return self._measured(in_plane=False, per_slice=False)
+
+    @cached_property
+    def _in_plane(self) -> kernel.Histogram:
+        return self._measured(in_plane=True, per_slice=False)
+
+    @cached_property
+    def slices(self) -> kernel.Histogram:
+        """Distances within each slice."""
+        return self._measured(in_plane=True, per_slice=True)
+
+    def _measured(self, *, in_plane: bool, per_slice: bool) -> kernel.Histogram:
+        return kernel.distances(
+            *self._maps, self._lut, self._n, self._spacing, in_plane=in_plane, per_slice=per_slice
+        )
 
 
 class Surfaces:
@@ -90,105 +118,66 @@ class Surfaces:
     def __init__(
         self, reference: Mask, compared: Mask, spacing: tuple[float, float, float]
     ) -> None:
-        self._flat = reference.shape[0] == 1
-        box = _box(reference | compared)
-        self._first = box[0].start
-        self._masks = reference[box], compared[box]
-        self._spacing = np.array(spacing, dtype=np.float64)
+        self._all = LabelSurfaces(reference, compared, [[1]], spacing)
+        self._columns = 0, 1
+        self._width = 2
 
-    @cached_property
-    def _in_plane(self) -> tuple[Mask, Mask]:
-        return surface(self._masks[0], True), surface(self._masks[1], True)
+    @classmethod
+    def of(cls, shared: LabelSurfaces, region: int, n_regions: int) -> Surfaces:
+        """The surfaces of one of several regions that are measured together."""
+        found = cls.__new__(cls)
+        found._all = shared
+        found._columns = region, n_regions + region
+        found._width = 2 * n_regions
+        return found
 
     def volume(self, dim: Dim) -> Distances:
         """Distances over the whole stack: ``3d`` or ``inplane3d``; both masks hold a voxel."""
-        return self._in_plane_volume if dim == "inplane3d" or self._flat else self._space_volume
+        return self._in_plane if dim == "inplane3d" else self._space
 
     @cached_property
-    def _space_volume(self) -> Distances:
-        return self._of((surface(self._masks[0], False), surface(self._masks[1], False)))
+    def _space(self) -> Distances:
+        return self._both(self._all.volume("3d"), slice(None))
 
     @cached_property
-    def _in_plane_volume(self) -> Distances:
-        return self._of(self._in_plane)
-
-    def _of(self, faces: tuple[Mask, Mask]) -> Distances:
-        there, back = self._both_ways(faces, self._spacing)
-        return Distances(np.sort(there[1]), np.sort(back[1]))
+    def _in_plane(self) -> Distances:
+        return self._both(self._all.volume("inplane3d"), slice(None))
 
     @cached_property
     def slices(self) -> dict[int, Distances]:
         """Distances within each slice that has both masks, by slice index."""
-        first, second = self._in_plane
-        both: Mask = np.logical_and(first.any(axis=(1, 2)), second.any(axis=(1, 2)))
-        if not both.any():
-            return {}
-        # One tree serves all slices: they are set so far apart that none is another's neighbour.
-        apart = self._spacing.copy()
-        apart[0] = 4.0 * float(np.dot(first.shape[1:], self._spacing[1:]))
-        where = both.reshape(-1, 1, 1)
-        there, back = self._both_ways((first & where, second & where), apart)
-        by_slice = zip(_by_slice(*there), _by_slice(*back), strict=True)
-        return {self._first + z: Distances(ours, theirs) for (z, ours), (_, theirs) in by_slice}
+        found = self._all.slices
+        ours, theirs = found.faces[:, self._columns].T.astype(bool)
+        held = np.flatnonzero(ours & theirs).tolist()
+        return {z: self._both(found, slice(z, z + 1)) for z in held}
 
     @cached_property
     def pooled_slices(self) -> Distances:
         """The distances of all slices that have both masks; may be empty."""
-        parts = list(self.slices.values())
-        empty = np.empty(0)
-        return Distances(
-            np.sort(np.concatenate([empty, *(d.reference for d in parts)])),
-            np.sort(np.concatenate([empty, *(d.compared for d in parts)])),
-        )
+        return self._both(self._all.slices, slice(None))
 
     @cached_property
     def one_sided(self) -> dict[int, tuple[int, int]]:
         """In-plane surface voxels (reference, compared) of each slice with one mask empty."""
-        counts = [face.sum(axis=(1, 2)).tolist() for face in self._in_plane]
+        faces = self._all.slices.faces[:, self._columns].tolist()
         return {
-            self._first + z: (int(ours), int(theirs))
-            for z, (ours, theirs) in enumerate(zip(*counts, strict=True))
+            z: (ours, theirs)
+            for z, (ours, theirs) in enumerate(faces)
             if bool(ours) != bool(theirs)
         }
 
-    def _both_ways(self, faces: tuple[Mask, Mask], scale: Floats) -> tuple[_Found, _Found]:
-        ours, theirs = faces
-        there = _directed(ours, theirs, scale, self._spacing)
-        return there, _directed(theirs, ours, scale, self._spacing)
+    def _both(self, found: kernel.Histogram, where: slice) -> Distances:
+        ours, theirs = (self._ascending(found, where, column) for column in self._columns)
+        return Distances(ours, theirs)
 
-
-def _directed(start: Mask, goal: Mask, scale: Floats, spacing: Floats) -> _Found:
-    """Slice index and distance of each voxel of ``start`` to its nearest voxel of ``goal``.
-
-    ``scale`` is the spacing in which neighbours are looked for, ``spacing`` that of the answer.
-    """
-    # Imported here because it costs as much as all the rest, and counts alone do not need it.
-    from scipy.spatial import cKDTree
-
-    shared = np.nonzero(start & goal)[0]
-    lonely = np.argwhere(start & ~goal)
-    if not len(lonely):
-        return shared, np.zeros(len(shared))
-    goals = np.argwhere(goal)
-    tree = cKDTree(goals * scale, balanced_tree=False, compact_nodes=False)
-    nearest = tree.query(lonely * scale)[1]
-    steps = (lonely - goals[nearest]) * spacing
-    far = np.sqrt(np.square(steps).sum(axis=1))
-    return np.concatenate([lonely[:, 0], shared]), np.concatenate([far, np.zeros(len(shared))])
-
-
-def _by_slice(slices: NDArray[np.intp], distances: Floats) -> Iterator[tuple[int, Floats]]:
-    order = np.lexsort((distances, slices))
-    slices, distances = slices[order], distances[order]
-    present, starts = np.unique(slices, return_index=True)
-    yield from zip(present.tolist(), np.split(distances, starts[1:]), strict=True)
-
-
-def _box(mask: Mask) -> tuple[slice, slice, slice]:
-    """The smallest box that holds all of ``mask``; empty for an empty mask."""
-    bounds = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        held = np.flatnonzero(mask.any(axis=others))
-        bounds.append(slice(int(held[0]), int(held[-1]) + 1) if len(held) else slice(0, 0))
-    return bounds[0], bounds[1], bounds[2]
+    def _ascending(self, found: kernel.Histogram, where: slice, column: int) -> Floats:
+        """The distances of one column in one place or, if ``where`` is everything, in all."""
+        near = np.repeat(found.distances, found.counts[where, column].sum(axis=0))
+        if not len(found.far):
+            return near
+        if where.start is None:
+            inside = found.far_places % self._width == column
+            return np.concatenate([near, np.sort(found.far[inside])])
+        place = where.start * self._width + column
+        start, end = np.searchsorted(found.far_places, [place, place + 1])
+        return np.concatenate([near, found.far[start:end]])

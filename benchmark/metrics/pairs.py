@@ -30,6 +30,7 @@ class RegionPair:
         spacing: (z, y, x) in mm.
         myocardium: Per slice, voxels of the reference's myocardium, scar included, or the reason
             why nothing is known of it.
+        measured: The surface distances, where they are measured with those of other regions.
     """
 
     reference: Mask
@@ -38,6 +39,7 @@ class RegionPair:
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float]
     myocardium: NDArray[np.int64] | str = "only canonical labels tell where the myocardium is"
+    measured: Surfaces | None = None
 
     @classmethod
     def of_masks(
@@ -54,7 +56,7 @@ class RegionPair:
     @cached_property
     def surfaces(self) -> Surfaces:
         """The surface distances, none of them computed yet."""
-        return Surfaces(self.reference, self.compared, self.spacing)
+        return self.measured or Surfaces(self.reference, self.compared, self.spacing)
 
     @cached_property
     def volume(self) -> Pair:
