@@ -84,17 +84,22 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
         where = before.provenance if before and kept else provenance(plan.device, plan.threads)
         record = record.model_copy(update={"provenance": where})
         cases = _cases(plan, rows)
-        same = before is not None and before.model_dump() == record.model_dump()
-        if same and _stored_cases(path) == cases:
+        # A stage done again withdrew the record that was read, and may have taken as long.
+        cached = (
+            not plan.folder.finished
+            and before is not None
+            and before.model_dump() == record.model_dump()
+            and _stored_cases(path) == cases
+        )
+        if cached:
             # readers take the version that was asked for last
             (path / "record.json").touch()
         else:
             write_table(path / "cases.parquet", arrow_schema(CASES), cases)
             record.save(path)
-            same = False
     errors = {i: r["message"] for i, r in rows.items() if r["status"] == "error"}
     counts = Counter(r["status"] for r in rows.values())
-    return RunResult(path, record, dict(counts), errors, same and not plan.folder.finished)
+    return RunResult(path, record, dict(counts), errors, cached)
 
 
 def _markers(plan: Plan) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -198,6 +199,20 @@ def test_a_lost_table_or_record_is_written_again(
     run(method)
     assert (path / name).is_file()
     assert (events(), tables(path)) == ([], before)
+    assert run(method).cached
+
+
+def test_a_record_withdrawn_by_a_scoring_as_long_as_the_first_is_written_again(
+    run: Run, plugins: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal to the record that was read before, down to the milliseconds it holds."""
+    monkeypatch.setattr("benchmark.scored.time", SimpleNamespace(perf_counter=lambda: 0.0))
+    method = plugins.method()
+    first = run(method)
+    (first.path / "scores.parquet").unlink()
+    second = run(method)
+    assert (second.cached, second.record) == (False, first.record)
+    assert RunRecord.load(first.path) == first.record
     assert run(method).cached
 
 
