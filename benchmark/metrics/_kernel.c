@@ -18,7 +18,7 @@
 
 /* SHA-256 of this file with the digits below taken out. metrics/kernel.py refuses a build of
  * another text, so change the digits (its message names them) and build again. */
-#define SOURCE_HASH "cb5b92ccdbd9c476223c3c43ef6a697c7b3d2b186c0f5a6aa791985d42a9eb89"
+#define SOURCE_HASH "25d5b2b11002158913a9a68ed81e73a7e4dc0ff450da5c6506998dc2ec2dfc93"
 
 typedef uint16_t word;
 
@@ -162,12 +162,138 @@ static int count_joint(const map *ours, const map *theirs, int n, int64_t *count
     return bad < 16;
 }
 
+/* ---- whole rows at a time ----------------------------------------------------------------- */
+
+/* Built for wider registers too, and chosen when the module is loaded. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+/* What has a background face neighbour; `plane` is 0 where only neighbours in the slice count. */
+WIDE static word surface_row(const word *restrict in, word *restrict out, Py_ssize_t n,
+                             Py_ssize_t row, Py_ssize_t plane)
+{
+    word any = 0;
+    for (Py_ssize_t x = 0; x < n; x++) {
+        out[x] = in[x] & ~(in[x - 1] & in[x + 1] & in[x - row] & in[x + row] & in[x - plane] &
+                           in[x + plane]);
+        any |= out[x];
+    }
+    return any;
+}
+
+/* The goal bits that each surface voxel does not hold itself; returns how many voxels lack one. */
+WIDE static uint32_t wanted_row(const word *restrict surface, word *restrict wanted, Py_ssize_t n,
+                                word active)
+{
+    uint32_t lacking = 0;
+    for (Py_ssize_t x = 0; x < n; x++) {
+        wanted[x] = swapped(surface[x]) & ~surface[x] & active;
+        lacking += wanted[x] != 0;
+    }
+    return lacking;
+}
+
+WIDE static void join_row(word *restrict into, const word *restrict from, Py_ssize_t n)
+{
+    for (Py_ssize_t x = 0; x < n; x++)
+        into[x] |= from[x];
+}
+
+/* Leaves in `hits` what was wanted and takes it from there; returns what all hits hold. */
+WIDE static word hit_row(word *restrict wanted, word *restrict hits, Py_ssize_t n)
+{
+    word any = 0;
+    for (Py_ssize_t x = 0; x < n; x++) {
+        hits[x] &= wanted[x];
+        wanted[x] ^= hits[x];
+        any |= hits[x];
+    }
+    return any;
+}
+
+WIDE static uint32_t count_row(const word *hits, Py_ssize_t n, int bit)
+{
+    uint32_t found = 0;
+    for (Py_ssize_t x = 0; x < n; x++)
+        found += hits[x] >> bit & 1;
+    return found;
+}
+
+#define NONE INT16_MAX
+
+/* Steps down or up to the nearest goal of each column, from those of the row before. */
+WIDE static void first_pass(const word *restrict surface, const int16_t *restrict before,
+                            int16_t *restrict out, Py_ssize_t n, word goal)
+{
+    for (Py_ssize_t x = 0; x < n; x++) {
+        int16_t next = (int16_t)(before[x] + (before[x] < NONE));
+        out[x] = surface[x] & goal ? 0 : next;
+    }
+}
+
+WIDE static void second_pass(const int16_t *restrict after, int16_t *restrict out, Py_ssize_t n)
+{
+    for (Py_ssize_t x = 0; x < n; x++) {
+        int16_t next = (int16_t)(after[x] + (after[x] < NONE));
+        out[x] = out[x] < next ? out[x] : next;
+    }
+}
+
+/* Squared distances in mm2 along columns; returns the least number of steps. */
+WIDE static int16_t square_row(const int16_t *restrict steps, double *restrict out, Py_ssize_t n,
+                               double spacing)
+{
+    int16_t least = NONE;
+    for (Py_ssize_t x = 0; x < n; x++)
+        least = steps[x] < least ? steps[x] : least;
+    for (Py_ssize_t x = 0; x < n; x++) {
+        double length = (double)steps[x] * spacing;
+        out[x] = steps[x] < NONE ? length * length : INFINITY;
+    }
+    return least;
+}
+
+static inline double lesser(double a, double b) { return a < b ? a : b; }
+
+/* The least of (x2 + y2) + z2 of eight columns and of `best`. */
+static inline double least_of(const double *x2, const double *y2, double z2, double best)
+{
+    double v[8];
+    for (int i = 0; i < 8; i++)
+        v[i] = (x2[i] + y2[i]) + z2;
+    for (int i = 0; i < 4; i++)
+        v[i] = lesser(v[i], v[i + 4]);
+    return lesser(lesser(lesser(v[0], v[1]), lesser(v[2], v[3])), best);
+}
+
+/* The same over columns `low` to `high`, from x outwards as long as one can be nearer. `x2` is
+ * that of no step, with steps back before it; no y2 is less than `floor`. */
+WIDE static double least_along(const double *x2, const double *y2, Py_ssize_t x, Py_ssize_t low,
+                               Py_ssize_t high, double floor, double z2, double best)
+{
+    Py_ssize_t centre = x < low ? low : x > high ? high : x;
+    x2 -= x;
+    best = least_of(x2 + centre - 4, y2 + centre - 4, z2, best);
+    Py_ssize_t right = centre + 4, left = centre - 12;
+    while (right <= high && (x2[right] + floor) + z2 < best) {
+        best = least_of(x2 + right, y2 + right, z2, best);
+        right += 8;
+    }
+    while (left + 7 >= low && (x2[left + 7] + floor) + z2 < best) {
+        best = least_of(x2 + left, y2 + left, z2, best);
+        left -= 8;
+    }
+    return best;
+}
+
 /* ---- surfaces and distances -------------------------------------------------------------- */
 
 typedef struct {
-    int64_t at; /* index into the padded words */
-    int32_t z;
-    word bits;
+    int32_t z, y, x;
+    word bits; /* goals that are still to be found */
 } voxel;
 
 typedef struct {
@@ -175,17 +301,18 @@ typedef struct {
     size_t used, room, size;
 } list;
 
-static void *pushed(list *l)
+/* Room for `more` items; NULL where there is no memory. */
+static void *room_for(list *l, size_t more)
 {
-    if (l->used == l->room) {
-        size_t room = l->room ? 2 * l->room : 4096;
+    if (l->room - l->used < more) {
+        size_t room = 2 * l->room + more;
         void *items = realloc(l->items, room * l->size);
         if (!items)
             return NULL;
         l->items = items;
         l->room = room;
     }
-    return (char *)l->items + l->size * l->used++;
+    return (char *)l->items + l->size * l->used;
 }
 
 typedef struct {
@@ -206,10 +333,15 @@ typedef struct {
     int64_t *faces;             /* (slice, 2 * n_regions) */
     list far;                   /* of distant: what is past the table */
     /* below: the words, padded so that no step leaves them */
-    Py_ssize_t pz, py, px, wy, wx, plane;
+    Py_ssize_t pz, py, px, wx, plane;
     word *words, *surface;
-    list voxels, left; /* of voxel */
-    word *active;      /* by slice (or one for all): bits whose region has a surface both ways */
+    int32_t *extent; /* (slice, row, 2): first and end column that is not background */
+    word *held;      /* (slice, row): all bits of the row's surface voxels */
+    word *active;    /* by slice: bits whose region has a surface both ways */
+    word *wanted, *hits;
+    Py_ssize_t *jump;
+    list left; /* of voxel, in their order */
+    int misses, skipped;
 } work;
 
 static inline int slot(const work *w, int bit)
@@ -217,220 +349,240 @@ static inline int slot(const work *w, int bit)
     return bit < 8 ? bit : bit - 8 + w->n_regions;
 }
 
-static int fill_words(work *w, int32_t *extent)
+static inline Py_ssize_t place_of(const work *w, Py_ssize_t z, Py_ssize_t y)
+{
+    return (z + w->pz) * w->plane + (y + w->py) * w->wx + w->px;
+}
+
+static inline int64_t *column_of(const work *w, Py_ssize_t z, int bit)
+{
+    Py_ssize_t place = w->per_slice ? z : 0;
+    return w->histogram + (place * 2 * w->n_regions + slot(w, bit)) * w->n_ranks;
+}
+
+static void fill_words(work *w)
 {
     const map *a = &w->ours, *b = &w->theirs;
+    word low[256], high[256];
+    for (int i = 0; i < 256; i++) {
+        low[i] = w->lut[i];
+        high[i] = (word)(w->lut[256 + i] << 8);
+    }
     for (Py_ssize_t z = 0; z < a->nz; z++)
         for (Py_ssize_t y = 0; y < a->ny; y++) {
             const uint8_t *p = row_of(a, z, y), *q = row_of(b, z, y);
-            word *out = w->words + (z + w->pz) * w->plane + (y + w->py) * w->wx + w->px;
+            word *out = w->words + place_of(w, z, y);
             Py_ssize_t nx = a->nx, x = next_block(p, q, 0, nx);
-            int32_t *e = extent + 2 * (z * a->ny + y);
+            int32_t *e = w->extent + 2 * (z * a->ny + y);
             e[0] = (int32_t)x;
             e[1] = (int32_t)x;
             while (x < nx) {
                 Py_ssize_t end = x + 8 <= nx ? x + 8 : x + 1;
                 if (end - x == 8 && eight(p + x) == p[x] * SPLAT && eight(q + x) == q[x] * SPLAT) {
-                    word value = (word)(w->lut[p[x]] | w->lut[256 + q[x]] << 8);
+                    word value = low[p[x]] | high[q[x]];
                     for (int i = 0; i < 8; i++)
                         out[x + i] = value;
                 } else {
                     for (Py_ssize_t i = x; i < end; i++)
-                        out[i] = (word)(w->lut[p[i]] | w->lut[256 + q[i]] << 8);
+                        out[i] = low[p[i]] | high[q[i]];
                 }
                 e[1] = (int32_t)end;
                 x = next_block(p, q, end, nx);
             }
         }
-    return 1;
 }
 
-static int find_surface(work *w, const int32_t *extent)
+/* Surfaces, their voxels counted, and those voxels counted that lie on both. */
+static void find_surface(work *w)
 {
-    const Py_ssize_t row = w->wx, plane = w->plane;
+    word all = 0;
     for (Py_ssize_t z = 0; z < w->ours.nz; z++) {
-        uint32_t low[256] = {0}, high[256] = {0};
+        /* Two tables each: the same count is not written twice in a row. */
+        uint32_t low[2][256] = {{0}}, high[2][256] = {{0}}, both[2][256] = {{0}};
         word present = 0;
         for (Py_ssize_t y = 0; y < w->ours.ny; y++) {
-            const int32_t *e = extent + 2 * (z * w->ours.ny + y);
+            const int32_t *e = w->extent + 2 * (z * w->ours.ny + y);
             if (e[0] == e[1])
                 continue;
-            Py_ssize_t start = (z + w->pz) * plane + (y + w->py) * row + w->px;
-            const word *restrict in = w->words + start;
-            word *restrict out = w->surface + start;
-            if (w->in_plane)
-                for (int32_t x = e[0]; x < e[1]; x++)
-                    out[x] = in[x] & ~(in[x - 1] & in[x + 1] & in[x - row] & in[x + row]);
-            else
-                for (int32_t x = e[0]; x < e[1]; x++)
-                    out[x] = in[x] & ~(in[x - 1] & in[x + 1] & in[x - row] & in[x + row] &
-                                       in[x - plane] & in[x + plane]);
+            Py_ssize_t start = place_of(w, z, y) + e[0], n = e[1] - e[0];
+            const word *out = w->surface + start;
+            word held = surface_row(w->words + start, w->surface + start, n, w->wx,
+                                    w->in_plane ? 0 : w->plane);
+            w->held[z * w->ours.ny + y] = held;
+            present |= held;
+            if (!held)
+                continue;
             /* The padding behind the row is zero, so reading on in blocks of four is harmless. */
-            for (int32_t x = e[0]; x < e[1]; x += 4) {
+            for (Py_ssize_t x = 0; x < n; x += 4) {
                 uint64_t any;
                 memcpy(&any, out + x, 8);
                 if (!any)
                     continue;
-                for (int32_t i = x; i < x + 4 && i < e[1]; i++) {
+                for (Py_ssize_t i = x; i < x + 4; i++) {
                     word bits = out[i];
-                    if (!bits)
-                        continue;
-                    voxel *v = pushed(&w->voxels);
-                    if (!v)
-                        return 0;
-                    *v = (voxel){start + i, (int32_t)z, bits};
-                    present |= bits;
-                    low[bits & 255]++;
-                    high[bits >> 8]++;
+                    low[i & 1][bits & 255]++;
+                    high[i & 1][bits >> 8]++;
+                    both[i & 1][bits & bits >> 8]++;
                 }
             }
         }
         int64_t *faces = w->faces + z * 2 * w->n_regions;
-        if (present)
-            for (int i = 1; i < 256; i++)
-                if (low[i] | high[i])
-                    for (int r = 0; r < w->n_regions; r++)
-                        if (i >> r & 1) {
-                            faces[r] += low[i];
-                            faces[w->n_regions + r] += high[i];
-                        }
-        if (w->per_slice)
-            w->active[z] = present & swapped(present);
-        else
-            w->active[0] |= present;
+        for (int i = 1; present && i < 256; i++) {
+            uint32_t ours = low[0][i] + low[1][i], theirs = high[0][i] + high[1][i];
+            uint32_t shared = both[0][i] + both[1][i];
+            for (int r = 0; (ours | theirs | shared) && r < w->n_regions; r++)
+                if (i >> r & 1) {
+                    faces[r] += ours;
+                    faces[w->n_regions + r] += theirs;
+                    column_of(w, z, r)[0] += shared;
+                    column_of(w, z, 8 + r)[0] += shared;
+                }
+        }
+        w->active[z] = present & swapped(present);
+        all |= present;
     }
     if (!w->per_slice)
-        w->active[0] &= swapped(w->active[0]);
-    return 1;
+        for (Py_ssize_t z = 0; z < w->ours.nz; z++)
+            w->active[z] = all & swapped(all);
+}
+
+/* How many of the first steps are taken by whole rows where a row is crowded. */
+enum { CROWDED = 32 };
+
+/* Take the first steps for all voxels of a row; returns the first step not taken. */
+static int probe_row(work *w, const word *surface, Py_ssize_t z, Py_ssize_t n)
+{
+    int t = 1;
+    while (t < w->n_steps && t < CROWDED) {
+        const int32_t rank = w->rank[t];
+        memset(w->hits, 0, (size_t)n * sizeof(word));
+        for (; t < w->n_steps && w->rank[t] == rank; t++)
+            join_row(w->hits, surface + w->jump[t], n);
+        word any = hit_row(w->wanted, w->hits, n);
+        for (; any; any &= (word)(any - 1)) {
+            int bit = lowest(any);
+            column_of(w, z, bit ^ 8)[rank] += count_row(w->hits, n, bit);
+        }
+    }
+    return t;
+}
+
+/* Steps from one voxel, from `t` on; returns the goals that none leads to. */
+static inline word probe_voxel(const work *w, const word *here, word wanted, int t,
+                               int64_t *const *column)
+{
+    for (; t < w->n_steps; t++) {
+        word hit = here[w->jump[t]] & wanted;
+        if (!hit)
+            continue;
+        wanted ^= hit;
+        do {
+            column[lowest(hit) ^ 8][w->rank[t]]++;
+            hit &= (word)(hit - 1);
+        } while (hit);
+        if (!wanted)
+            break;
+    }
+    return wanted;
 }
 
 static int probe(work *w)
 {
-    const word *surface = w->surface;
-    const voxel *v = w->voxels.items, *end = v + w->voxels.used;
-    const Py_ssize_t size = 2 * w->n_regions * w->n_ranks;
-    const int n = (int)w->n_steps;
-    int done = 0;
-    Py_ssize_t *jump = malloc(sizeof(*jump) * (size_t)n);
-    int64_t **column = malloc(sizeof(*column) * 16);
-    if (!jump || !column)
-        goto out;
-    for (int t = 0; t < n; t++) {
-        const int32_t *s = w->steps + 3 * t;
-        jump[t] = s[0] * w->plane + s[1] * w->wx + s[2];
-    }
-    while (v < end) {
-        const int32_t z = v->z;
-        const word active = w->active[w->per_slice ? z : 0];
-        int64_t *histogram = w->histogram + (w->per_slice ? z * size : 0);
-        uint32_t zero[256] = {0};
+    int64_t *column[16];
+    for (Py_ssize_t z = 0; z < w->ours.nz; z++) {
         for (int b = 0; b < 16; b++)
-            column[b] = histogram + (size_t)(slot(w, b) % (2 * w->n_regions)) * w->n_ranks;
-        for (; v < end && v->z == z; v++) {
-            const word bits = v->bits & active;
-            const word same = bits & swapped(bits);
-            zero[same & 255]++;
-            word wanted = swapped((word)(bits & ~same));
-            if (!wanted)
+            column[b] = (b & 7) < w->n_regions ? column_of(w, z, b) : NULL;
+        for (Py_ssize_t y = 0; w->active[z] && y < w->ours.ny; y++) {
+            const int32_t *e = w->extent + 2 * (z * w->ours.ny + y);
+            const word held = w->held[z * w->ours.ny + y];
+            if (!(held & w->active[z]))
                 continue;
-            const word *here = surface + v->at;
-            for (int t = 1; t < n; t++) {
-                word hit = here[jump[t]] & wanted;
-                if (!hit)
+            Py_ssize_t n = e[1] - e[0];
+            const word *surface = w->surface + place_of(w, z, y) + e[0];
+            uint32_t lacking = wanted_row(surface, w->wanted, n, w->active[z]);
+            if (!lacking)
+                continue;
+            int t = lacking > 16 && 3 * lacking > n ? probe_row(w, surface, z, n) : 1;
+            memset(w->wanted + n, 0, 4 * sizeof(word));
+            voxel *rest = room_for(&w->left, lacking);
+            if (!rest)
+                return 0;
+            for (Py_ssize_t x = 0; x < n; x += 4) {
+                uint64_t any;
+                memcpy(&any, w->wanted + x, 8);
+                if (!any)
                     continue;
-                wanted ^= hit;
-                do {
-                    column[lowest(hit) ^ 8][w->rank[t]]++;
-                    hit &= (word)(hit - 1);
-                } while (hit);
-                if (!wanted)
-                    break;
-            }
-            if (wanted) {
-                voxel *rest = pushed(&w->left);
-                if (!rest)
-                    goto out;
-                *rest = (voxel){v->at, z, wanted};
+                for (Py_ssize_t i = x; i < x + 4; i++) {
+                    word wanted = w->wanted[i];
+                    if (!wanted)
+                        continue;
+                    /* Where most surfaces are far, steps are wasted: only some voxels try them. */
+                    if (w->misses < 24 || ++w->skipped % 16 == 0) {
+                        wanted = probe_voxel(w, surface + i, wanted, t, column);
+                        w->misses += wanted ? (w->misses < 40 ? 3 : 0) : w->misses > 3 ? -4 : 0;
+                    }
+                    if (wanted) {
+                        *rest++ = (voxel){(int32_t)z, (int32_t)y, (int32_t)(e[0] + i), wanted};
+                        w->left.used++;
+                    }
+                }
             }
         }
-        for (int i = 1; i < 256; i++)
-            if (zero[i])
-                for (int r = 0; r < w->n_regions; r++)
-                    if (i >> r & 1) {
-                        column[r][0] += zero[i];
-                        column[8 + r][0] += zero[i];
-                    }
     }
-    done = 1;
-out:
-    free(jump);
-    free(column);
-    return done;
+    return 1;
 }
 
 /* ---- what the table of steps does not reach ---------------------------------------------- */
-
-/* Surface voxels of one region in one map, as bits of rows. */
-typedef struct {
-    Py_ssize_t nz, ny, nx, blocks; /* blocks of 64 columns in a row */
-    uint64_t *rows;
-    uint8_t *row_any, *slice_any;
-} goals;
 
 typedef struct {
     int32_t z, y, x;
     double best;
 } query;
 
-/* Steps along the row from x to the nearest goal in it; nx if there is none. */
-static Py_ssize_t along(const goals *g, const uint64_t *row, Py_ssize_t x)
+/* Columns from x to the nearest goal in the row, as long as it can be nearer than `best`. */
+static Py_ssize_t along(const work *w, const word *row, Py_ssize_t x, word goal, double base,
+                        double best)
 {
-    Py_ssize_t block = x >> 6, best = g->nx;
-    uint64_t here = row[block];
-    uint64_t right = here >> (x & 63), left = here << (63 - (x & 63));
-    if (right)
-        best = lowest(right);
-    if (left) {
-        Py_ssize_t far = 63 - highest(left);
-        if (far < best)
-            best = far;
+    const uint64_t mask = goal * 0x0001000100010001ULL;
+    const Py_ssize_t nx = w->ours.nx;
+    for (Py_ssize_t d = 0; d < nx && w->x2[d] + base < best; d += 4) {
+        uint64_t right = 0, left = 0;
+        /* The row's padding, at least four words, holds no goal. */
+        if (x + d < nx)
+            memcpy(&right, row + x + d, 8);
+        if (x - d >= 0)
+            memcpy(&left, row + x - d - 3, 8);
+        if (!((right | left) & mask))
+            continue;
+        for (Py_ssize_t i = d; i < d + 4; i++)
+            if ((x + i < nx && row[x + i] & goal) || (x - i >= 0 && row[x - i] & goal))
+                return i;
     }
-    for (Py_ssize_t i = block + 1; i < g->blocks && (i << 6) - x < best; i++)
-        if (row[i]) {
-            Py_ssize_t far = (i << 6) + lowest(row[i]) - x;
-            if (far < best)
-                best = far;
-            break;
-        }
-    for (Py_ssize_t i = block - 1; i >= 0 && x - ((i << 6) + 63) < best; i--)
-        if (row[i]) {
-            Py_ssize_t far = x - ((i << 6) + highest(row[i]));
-            if (far < best)
-                best = far;
-            break;
-        }
-    return best;
+    return -1;
 }
 
-/* Rows outwards from the query until none can be nearer; returns how many were visited. */
-static int64_t search(const work *w, const goals *g, query *q)
+/* Rows outwards from the query until none can be nearer; returns how much was visited. */
+static int64_t search(const work *w, word goal, const uint8_t *slice_any, query *q)
 {
     int64_t visited = 0;
-    double best = INFINITY;
-    Py_ssize_t reach = w->per_slice ? 1 : g->nz;
+    double best = q->best;
+    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, reach = w->per_slice ? 1 : nz;
     for (Py_ssize_t dz = 0; dz < reach && w->z2[dz] < best; dz++)
         for (int up = 0; up < (dz ? 2 : 1); up++) {
             Py_ssize_t z = up ? q->z + dz : q->z - dz;
-            visited++;
-            if (z < 0 || z >= g->nz || !g->slice_any[z])
+            if (z < 0 || z >= nz || !slice_any[z])
                 continue;
-            for (Py_ssize_t dy = 0; dy < g->ny && w->y2[dy] + w->z2[dz] < best; dy++)
+            for (Py_ssize_t dy = 0; dy < ny && w->y2[dy] + w->z2[dz] < best; dy++)
                 for (int down = 0; down < (dy ? 2 : 1); down++) {
                     Py_ssize_t y = down ? q->y + dy : q->y - dy;
-                    visited++;
-                    if (y < 0 || y >= g->ny || !g->row_any[z * g->ny + y])
+                    visited += 2;
+                    if (y < 0 || y >= ny || !(w->held[z * ny + y] & goal))
                         continue;
-                    Py_ssize_t dx = along(g, g->rows + (z * g->ny + y) * g->blocks, q->x);
+                    const word *row = w->surface + place_of(w, z, y);
+                    Py_ssize_t dx = along(w, row, q->x, goal, w->y2[dy] + w->z2[dz], best);
+                    visited += dx < 0 ? 10 : dx;
+                    if (dx < 0)
+                        continue;
                     double d2 = (w->x2[dx] + w->y2[dy]) + w->z2[dz];
                     if (d2 < best)
                         best = d2;
@@ -440,114 +592,116 @@ static int64_t search(const work *w, const goals *g, query *q)
     return visited;
 }
 
-static int by_row(const void *a, const void *b)
+/* Buffers of the transform: as large for every region. */
+typedef struct {
+    int16_t *steps;   /* (slice, row, column): rows to the nearest goal in the column */
+    double *x2;       /* squared distances of steps back and forth, none in the middle */
+    double *y2;       /* (slice, column): of one row, each slice padded by 16 */
+    int16_t *least;   /* by slice: least number of steps in that row, -1 if it is not there yet */
+    int32_t *columns; /* (slice, 2): first and last column with a goal */
+    int64_t *first;   /* (slice, row): the first query there, and an end */
+} buffers;
+
+static int allocated(const work *w, buffers *b)
 {
-    const query *p = a, *q = b;
-    return p->y != q->y ? (p->y < q->y ? -1 : 1) : (p->z > q->z) - (p->z < q->z);
+    const size_t nz = (size_t)w->ours.nz, ny = (size_t)w->ours.ny, nx = (size_t)w->ours.nx;
+    if (b->steps)
+        return 1;
+    b->steps = malloc(sizeof(*b->steps) * nz * ny * nx);
+    b->x2 = malloc(sizeof(*b->x2) * (2 * nx + 32));
+    b->y2 = malloc(sizeof(*b->y2) * nz * (nx + 32));
+    b->least = malloc(sizeof(*b->least) * nz);
+    b->columns = malloc(sizeof(*b->columns) * 2 * nz);
+    b->first = malloc(sizeof(*b->first) * (nz * ny + 1));
+    if (!b->steps || !b->x2 || !b->y2 || !b->least || !b->columns || !b->first)
+        return 0;
+    for (size_t i = 0; i < 2 * nx + 32; i++) {
+        size_t steps = i > nx + 16 ? i - nx - 16 : nx + 16 - i;
+        b->x2[i] = steps < nx ? w->x2[steps] : INFINITY;
+    }
+    for (size_t i = 0; i < nz * (nx + 32); i++)
+        b->y2[i] = INFINITY;
+    return 1;
 }
 
-/* Exact distance transform, one slice of goals at a time: nearest goal in each column, then the
- * lower envelope of parabolas along each row (Felzenszwalb and Huttenlocher 2012). Parabolas are
- * dropped only where they are beaten by a clear margin and all near ties are tried, so that the
- * least float is found and not just a value that rounds differently. */
-static int transform(const work *w, const goals *g, query *queries, size_t n)
+static void released(buffers *b)
 {
-    const Py_ssize_t ny = g->ny, nx = g->nx;
-    const double margin = 1e-6, tie = 1e-3, a = w->x2[1];
-    int done = 0;
-    int32_t *rows = malloc(sizeof(*rows) * (size_t)(ny * nx));
-    int32_t *at = malloc(sizeof(*at) * (size_t)nx);
-    double *height = malloc(sizeof(*height) * (size_t)nx);
-    double *start = malloc(sizeof(*start) * (size_t)nx);
-    double *value = malloc(sizeof(*value) * (size_t)nx);
-    if (!rows || !at || !height || !start || !value)
-        goto out;
-    qsort(queries, n, sizeof(*queries), by_row);
-    for (Py_ssize_t z = 0; z < g->nz; z++) {
-        if (!g->slice_any[z])
+    free(b->steps);
+    free(b->x2);
+    free(b->y2);
+    free(b->least);
+    free(b->columns);
+    free(b->first);
+}
+
+/* Along every column first (Saito and Toriwaki 1994), then for each query the least over the row
+ * of each slice that can hold a nearer goal. */
+static void transform(const work *w, buffers *b, word goal, const uint8_t *slice_any,
+                      query *queries, size_t n)
+{
+    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, nx = w->ours.nx;
+    const double spacing = sqrt(w->y2[1]);
+    for (Py_ssize_t z = 0; z < nz; z++) {
+        if (!slice_any[z])
             continue;
-        const int32_t none = INT32_MAX / 2;
-        for (Py_ssize_t y = 0; y < ny; y++) {
-            const uint64_t *bits = g->rows + (z * ny + y) * g->blocks;
-            int32_t *out = rows + y * nx;
-            for (Py_ssize_t x = 0; x < nx; x++) {
-                int32_t above = y ? out[x - nx] + 1 : none;
-                out[x] = bits[x >> 6] >> (x & 63) & 1 ? 0 : above;
-            }
-        }
-        for (Py_ssize_t y = ny - 2; y >= 0; y--) {
-            int32_t *out = rows + y * nx;
-            for (Py_ssize_t x = 0; x < nx; x++)
-                out[x] = out[x] < out[x + nx] + 1 ? out[x] : out[x + nx] + 1;
-        }
-        for (size_t first = 0, last; first < n; first = last) {
-            int any = 0;
-            for (last = first; last < n && queries[last].y == queries[first].y; last++) {
-                Py_ssize_t dz = labs((long)(queries[last].z - z));
-                any |= w->per_slice ? dz == 0 : w->z2[dz] < queries[last].best;
-            }
-            if (!any)
-                continue;
-            const int32_t *steps = rows + queries[first].y * nx;
-            Py_ssize_t top = -1;
-            for (Py_ssize_t x = 0; x < nx; x++) {
-                if (steps[x] >= none)
-                    continue;
-                double h = w->y2[steps[x]], from = -INFINITY;
-                while (top >= 0) {
-                    from = 0.5 * (double)(x + at[top]) +
-                           (h - height[top]) / (2.0 * a * (double)(x - at[top]));
-                    if (from >= start[top] - margin)
-                        break;
-                    from = -INFINITY;
-                    top--;
+        int16_t *out = b->steps + z * ny * nx;
+        for (Py_ssize_t x = 0; x < nx; x++)
+            out[x] = w->surface[place_of(w, z, 0) + x] & goal ? 0 : NONE;
+        for (Py_ssize_t y = 1; y < ny; y++)
+            first_pass(w->surface + place_of(w, z, y), out + (y - 1) * nx, out + y * nx, nx, goal);
+        for (Py_ssize_t y = ny - 2; y >= 0; y--)
+            second_pass(out + (y + 1) * nx, out + y * nx, nx);
+        int32_t *c = b->columns + 2 * z;
+        for (c[0] = 0; out[c[0]] == NONE; c[0]++)
+            ;
+        for (c[1] = (int32_t)nx - 1; out[c[1]] == NONE; c[1]--)
+            ;
+    }
+    memset(b->first, 0, sizeof(*b->first) * (size_t)(nz * ny + 1));
+    for (size_t i = 0; i < n; i++)
+        b->first[queries[i].z * ny + queries[i].y + 1]++;
+    for (Py_ssize_t i = 0; i < nz * ny; i++)
+        b->first[i + 1] += b->first[i];
+    for (Py_ssize_t y = 0; y < ny; y++) {
+        for (Py_ssize_t z = 0; z < nz; z++)
+            b->least[z] = -1;
+        for (Py_ssize_t z = 0; z < nz; z++) {
+            query *start = queries + b->first[z * ny + y], *end = queries + b->first[z * ny + y + 1];
+            int any = start < end;
+            for (Py_ssize_t dz = 0; any && dz < (w->per_slice ? 1 : nz); dz++) {
+                any = 0;
+                for (query *q = start; q < end; q++)
+                    any |= w->z2[dz] < q->best;
+                for (int up = 0; any && up < (dz ? 2 : 1); up++) {
+                    Py_ssize_t at = up ? z + dz : z - dz;
+                    if (at < 0 || at >= nz || !slice_any[at])
+                        continue;
+                    double *y2 = b->y2 + at * (nx + 32) + 16;
+                    if (b->least[at] < 0)
+                        b->least[at] = square_row(b->steps + (at * ny + y) * nx, y2, nx, spacing);
+                    const double floor = w->y2[b->least[at]];
+                    const int32_t *c = b->columns + 2 * at;
+                    for (query *q = start; q < end; q++)
+                        if (floor + w->z2[dz] < q->best)
+                            q->best = least_along(b->x2 + nx + 16, y2, q->x, c[0], c[1], floor, w->z2[dz],
+                                                  q->best);
                 }
-                top++;
-                at[top] = (int32_t)x;
-                height[top] = h;
-                start[top] = top ? from : -INFINITY;
-            }
-            for (Py_ssize_t x = 0, k = 0; x < nx; x++) {
-                while (k < top && start[k + 1] <= (double)x + tie)
-                    k++;
-                double best = w->x2[labs((long)(x - at[k]))] + height[k];
-                for (Py_ssize_t j = k; j > 0 && start[j] >= (double)x - tie; j--) {
-                    double other = w->x2[labs((long)(x - at[j - 1]))] + height[j - 1];
-                    if (other < best)
-                        best = other;
-                }
-                value[x] = best;
-            }
-            for (size_t i = first; i < last; i++) {
-                Py_ssize_t dz = labs((long)(queries[i].z - z));
-                if (w->per_slice && dz)
-                    continue;
-                double d2 = value[queries[i].x] + w->z2[dz];
-                if (d2 < queries[i].best)
-                    queries[i].best = d2;
             }
         }
     }
-    done = 1;
-out:
-    free(rows);
-    free(at);
-    free(height);
-    free(start);
-    free(value);
-    return done;
 }
 
 /* Against a handful of goals nothing beats trying each. */
-static void try_all(const work *w, const query *at, size_t n_goals, query *queries, size_t n)
+static void try_all(const work *w, const query *goals, size_t n_goals, query *queries, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         query *q = queries + i;
         for (size_t j = 0; j < n_goals; j++) {
-            Py_ssize_t dz = labs((long)(at[j].z - q->z));
+            Py_ssize_t dz = labs((long)(goals[j].z - q->z));
             if (w->per_slice && dz)
                 continue;
-            double d2 = (w->x2[labs((long)(at[j].x - q->x))] + w->y2[labs((long)(at[j].y - q->y))]) +
+            double d2 = (w->x2[labs((long)(goals[j].x - q->x))] +
+                         w->y2[labs((long)(goals[j].y - q->y))]) +
                         w->z2[dz];
             if (d2 < q->best)
                 q->best = d2;
@@ -555,96 +709,142 @@ static void try_all(const work *w, const query *at, size_t n_goals, query *queri
     }
 }
 
-static void locate(const work *w, const voxel *v, query *q)
+/* Every goal, in its order; returns how many there are, and keeps the first `room` of them. */
+static size_t list_goals(const work *w, word goal, query *goals, size_t room)
 {
-    Py_ssize_t in_plane = v->at - (v->z + w->pz) * w->plane;
-    q->z = v->z;
-    q->y = (int32_t)(in_plane / w->wx - w->py);
-    q->x = (int32_t)(in_plane % w->wx - w->px);
-    q->best = INFINITY;
+    size_t n = 0;
+    for (Py_ssize_t z = 0; z < w->ours.nz; z++)
+        for (Py_ssize_t y = 0; y < w->ours.ny; y++) {
+            if (!(w->held[z * w->ours.ny + y] & goal))
+                continue;
+            const word *row = w->surface + place_of(w, z, y);
+            for (Py_ssize_t x = 0; x < w->ours.nx && n < room; x++)
+                if (row[x] & goal)
+                    goals[n++] = (query){(int32_t)z, (int32_t)y, (int32_t)x, 0};
+        }
+    return n;
 }
 
-static int reach_far(work *w, int bit)
+static int count_distances(work *w, int bit, const query *queries, size_t n)
 {
-    const voxel *voxels = w->voxels.items, *left = w->left.items;
-    const word mask = (word)(1u << bit);
-    goals g = {w->ours.nz, w->ours.ny, w->ours.nx, (w->ours.nx + 63) >> 6, NULL, NULL, NULL};
-    int done = 0;
-    enum { FEW = 48 };
-    size_t n = 0, area = 0, n_goals = 0;
-    query q, few[FEW], *queries = NULL;
-    for (size_t i = 0; i < w->left.used; i++)
-        n += (left[i].bits & mask) != 0;
-    if (!n)
-        return 1;
-    g.rows = calloc((size_t)(g.nz * g.ny * g.blocks), sizeof(*g.rows));
-    g.row_any = calloc((size_t)(g.nz * g.ny), 1);
-    g.slice_any = calloc((size_t)g.nz, 1);
-    queries = malloc(sizeof(*queries) * n);
-    if (!g.rows || !g.row_any || !g.slice_any || !queries)
-        goto out;
-    for (size_t i = 0; i < w->voxels.used; i++)
-        if (voxels[i].bits & mask) {
-            locate(w, voxels + i, &q);
-            Py_ssize_t row = q.z * g.ny + q.y;
-            g.rows[row * g.blocks + (q.x >> 6)] |= 1ULL << (q.x & 63);
-            g.row_any[row] = 1;
-            g.slice_any[q.z] = 1;
-            if (n_goals < FEW)
-                few[n_goals] = q;
-            n_goals++;
-        }
-    n = 0;
-    for (size_t i = 0; i < w->left.used; i++)
-        if (left[i].bits & mask)
-            locate(w, left + i, queries + n++);
-    for (Py_ssize_t z = 0; z < g.nz; z++)
-        area += g.slice_any[z] ? (size_t)(g.ny * g.nx) : 0;
-    /* A row visited costs about as much as two voxels of the transform. Once the search has cost
-     * half of it, the transform takes over: never much more than the cheaper of the two. */
-    size_t searched = 0, budget = area;
-    if (n_goals <= FEW) {
-        try_all(w, few, n_goals, queries, n);
-        searched = n;
-    }
-    for (int64_t visited = 0; searched < n && (size_t)visited < budget; searched++)
-        visited += 2 * search(w, &g, queries + searched);
-    if (searched < n && !transform(w, &g, queries + searched, n - searched))
-        goto out;
+    const double reach = w->squared[w->n_ranks - 1];
+    distant *far = room_for(&w->far, n);
+    if (!far)
+        return 0;
     for (size_t i = 0; i < n; i++) {
         const int32_t slice = w->per_slice ? queries[i].z : 0;
         const double d2 = queries[i].best;
-        if (d2 <= w->squared[w->n_ranks - 1]) {
-            Py_ssize_t low = 0, high = w->n_ranks - 1;
-            while (low < high) {
-                Py_ssize_t middle = (low + high) / 2;
-                if (w->squared[middle] < d2)
-                    low = middle + 1;
-                else
-                    high = middle;
-            }
-            Py_ssize_t column = (Py_ssize_t)slice * 2 * w->n_regions + slot(w, bit ^ 8);
-            w->histogram[column * w->n_ranks + low]++;
+        if (d2 > reach) {
+            *far++ = (distant){slice * 16 + bit, d2};
+            w->far.used++;
             continue;
         }
-        distant *d = pushed(&w->far);
-        if (!d)
-            goto out;
-        *d = (distant){slice * 16 + (bit ^ 8), d2};
+        Py_ssize_t low = 0, high = w->n_ranks - 1;
+        while (low < high) {
+            Py_ssize_t middle = (low + high) / 2;
+            if (w->squared[middle] < d2)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        column_of(w, slice, bit)[low]++;
     }
-    done = 1;
-out:
-    free(g.rows);
-    free(g.row_any);
-    free(g.slice_any);
+    return 1;
+}
+
+/* Goals of one bit for all voxels that are left. */
+static int reach_far(work *w, int bit, buffers *b, uint8_t *slice_any, query *queries)
+{
+    enum { FEW = 32, SAMPLE = 16 };
+    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny;
+    const word goal = (word)(1u << bit);
+    const voxel *left = w->left.items;
+    size_t n = 0, area = 0, n_goals = 0;
+    for (size_t i = 0; i < w->left.used; i++)
+        if (left[i].bits & goal)
+            queries[n++] = (query){left[i].z, left[i].y, left[i].x, INFINITY};
+    if (!n)
+        return 1;
+    for (Py_ssize_t z = 0; z < nz; z++) {
+        word held = 0;
+        for (Py_ssize_t y = 0; y < ny; y++)
+            held |= w->held[z * ny + y];
+        slice_any[z] = (held & goal) != 0;
+        area += slice_any[z] ? (size_t)(ny * w->ours.nx) : 0;
+        n_goals += (size_t)w->faces[z * 2 * w->n_regions + slot(w, bit)];
+    }
+    if (n_goals <= FEW) {
+        query goals[FEW];
+        try_all(w, goals, list_goals(w, goal, goals, FEW), queries, n);
+        return count_distances(w, bit ^ 8, queries, n);
+    }
+    /* What searching costs shows on a few; the transform costs so much a voxel and a query. */
+    size_t stride = n > SAMPLE ? n / SAMPLE : 1, sampled = 0;
+    int64_t visited = 0;
+    for (size_t i = 0; i < n; i += stride, sampled++)
+        visited += search(w, goal, slice_any, queries + i);
+    double searching = (double)visited / (double)sampled * (double)n;
+    if (searching <= 0.4 * (double)area + 80.0 * (double)n) {
+        for (size_t i = 0; i < n; i++)
+            if (queries[i].best == INFINITY)
+                search(w, goal, slice_any, queries + i);
+    } else {
+        if (!allocated(w, b))
+            return 0;
+        transform(w, b, goal, slice_any, queries, n);
+    }
+    return count_distances(w, bit ^ 8, queries, n);
+}
+
+static int reach_all(work *w)
+{
+    buffers b = {NULL, NULL, NULL, NULL, NULL, NULL};
+    int done = 1;
+    if (!w->left.used)
+        return 1;
+    uint8_t *slice_any = malloc((size_t)w->ours.nz);
+    query *queries = malloc(sizeof(*queries) * w->left.used);
+    done = slice_any && queries;
+    for (int bit = 0; done && bit < 16; bit++)
+        if ((bit & 7) < w->n_regions)
+            done = reach_far(w, bit, &b, slice_any, queries);
+    released(&b);
+    free(slice_any);
     free(queries);
     return done;
 }
 
-static int measure(work *w)
+/* Memory that is kept between calls: fresh pages cost more than all that is done with them. It is
+ * taken and given back under Python's lock, and whoever finds none makes his own. */
+typedef struct {
+    char *at;
+    size_t size;
+} block;
+
+static block spare;
+enum { KEPT = 64 << 20 };
+
+static block take_spare(void)
 {
-    int done = 0;
+    block found = spare;
+    spare = (block){NULL, 0};
+    return found;
+}
+
+static void give_back(block used)
+{
+    if (spare.at || used.size > KEPT)
+        free(used.at);
+    else
+        spare = used;
+}
+
+static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+static int measure(work *w, block *memory)
+{
     Py_ssize_t pz = 1, py = 1, px = 4; /* rows are read four words at a time */
+    const size_t nz = (size_t)w->ours.nz, ny = (size_t)w->ours.ny, nx = (size_t)w->ours.nx;
     for (Py_ssize_t t = 0; t < w->n_steps; t++) {
         const int32_t *s = w->steps + 3 * t;
         pz = s[0] > pz ? s[0] : pz;
@@ -654,27 +854,111 @@ static int measure(work *w)
     w->pz = pz;
     w->py = py;
     w->px = px;
-    w->wy = w->ours.ny + 2 * py;
     w->wx = w->ours.nx + 2 * px;
-    w->plane = w->wy * w->wx;
-    size_t total = (size_t)((w->ours.nz + 2 * pz) * w->plane);
-    int32_t *extent = malloc(sizeof(*extent) * 2 * (size_t)(w->ours.nz * w->ours.ny));
-    w->words = calloc(total, sizeof(word));
-    w->surface = calloc(total, sizeof(word));
-    w->active = calloc((size_t)w->ours.nz, sizeof(word));
-    w->voxels.size = w->left.size = sizeof(voxel);
+    w->plane = (w->ours.ny + 2 * py) * w->wx;
+    const size_t padded = rounded((nz + 2 * (size_t)pz) * (size_t)w->plane * sizeof(word));
+    const size_t held = rounded(nz * ny * sizeof(word)), active = rounded(nz * sizeof(word));
+    const size_t extent = rounded(2 * nz * ny * sizeof(int32_t));
+    const size_t row = rounded((nx + 8) * sizeof(word));
+    const size_t jump = rounded((size_t)w->n_steps * sizeof(*w->jump));
+    const size_t zeroed = 2 * padded + held + active, size = zeroed + extent + 2 * row + jump;
+    if (memory->size < size) {
+        free(memory->at);
+        *memory = (block){malloc(size), size};
+        if (!memory->at) {
+            memory->size = 0;
+            return 0;
+        }
+    }
+    char *at = memory->at;
+    memset(at, 0, zeroed);
+    w->words = (word *)at;
+    w->surface = (word *)(at += padded);
+    w->held = (word *)(at += padded);
+    w->active = (word *)(at += held);
+    w->extent = (int32_t *)(at += active);
+    w->wanted = (word *)(at += extent);
+    w->hits = (word *)(at += row);
+    w->jump = (Py_ssize_t *)(at += row);
+    for (Py_ssize_t t = 0; t < w->n_steps; t++) {
+        const int32_t *s = w->steps + 3 * t;
+        w->jump[t] = s[0] * w->plane + s[1] * w->wx + s[2];
+    }
+    w->left.size = sizeof(voxel);
     w->far.size = sizeof(distant);
-    if (extent && w->words && w->surface && w->active)
-        done = fill_words(w, extent) && find_surface(w, extent) && probe(w);
-    for (int bit = 0; done && bit < 16; bit++)
-        done = reach_far(w, bit);
-    free(extent);
-    free(w->words);
-    free(w->surface);
-    free(w->active);
-    free(w->voxels.items);
+    fill_words(w);
+    find_surface(w);
+    int done = probe(w) && reach_all(w);
     free(w->left.items);
     return done;
+}
+
+/* ---- metrics ------------------------------------------------------------------------------- */
+
+/* What a column of the histogram says. Every sum is taken one after another, nearest first. */
+typedef struct {
+    int64_t n, near; /* voxels, and how many of them are within the tolerance */
+    double sum, p95, greatest;
+} column;
+
+static column summed(const int64_t *counts, const double *distances, Py_ssize_t n_ranks,
+                     Py_ssize_t within)
+{
+    column c = {0, 0, 0.0, 0.0, 0.0};
+    for (Py_ssize_t i = 0; i < n_ranks; i++) {
+        c.n += counts[i];
+        c.near += i <= within ? counts[i] : 0;
+        c.sum += (double)counts[i] * distances[i];
+    }
+    if (!c.n)
+        return c;
+    const double position = 0.95 * (double)(c.n - 1);
+    const int64_t below = (int64_t)position, above = below + 1 < c.n ? below + 1 : c.n - 1;
+    double low = 0.0, high = 0.0;
+    int64_t upto = 0;
+    for (Py_ssize_t i = 0; i < n_ranks; i++) {
+        if (upto <= below)
+            low = distances[i];
+        if (upto <= above)
+            high = distances[i];
+        if (counts[i])
+            c.greatest = distances[i];
+        upto += counts[i];
+    }
+    c.p95 = low + (high - low) * (position - (double)below);
+    return c;
+}
+
+/* Dice, HD, HD95, ASSD and NSD into (5, slice or 1, region). `joint` is (slice, 16, 16). */
+static void summarise(const work *w, const int64_t *joint, const double *distances,
+                      Py_ssize_t within, double *out)
+{
+    const Py_ssize_t places = w->per_slice ? w->ours.nz : 1, each = w->per_slice ? 1 : w->ours.nz;
+    const Py_ssize_t step = places * w->n_regions;
+    for (Py_ssize_t p = 0; p < places; p++)
+        for (int r = 0; r < w->n_regions; r++) {
+            int64_t ours = 0, theirs = 0, shared = 0;
+            for (Py_ssize_t i = p * each * 256; i < (p + 1) * each * 256; i++) {
+                const int a = w->lut[i >> 4 & 15] >> r & 1, b = w->lut[256 + (i & 15)] >> r & 1;
+                ours += a ? joint[i] : 0;
+                theirs += b ? joint[i] : 0;
+                shared += a & b ? joint[i] : 0;
+            }
+            double *to = out + p * w->n_regions + r;
+            to[0] = ours + theirs ? 2.0 * (double)shared / (double)(ours + theirs) : NAN;
+            const int64_t *counts = w->histogram + (p * 2 * w->n_regions + r) * w->n_ranks;
+            column there = summed(counts, distances, w->n_ranks, within);
+            column back = summed(counts + w->n_regions * w->n_ranks, distances, w->n_ranks, within);
+            const double both = (double)(there.n + back.n);
+            to[step] = to[2 * step] = to[3 * step] = NAN;
+            to[4 * step] = (ours > 0) != (theirs > 0) ? 0.0 : NAN;
+            if (there.n + back.n == 0)
+                continue;
+            to[step] = there.greatest > back.greatest ? there.greatest : back.greatest;
+            to[2 * step] = there.p95 > back.p95 ? there.p95 : back.p95;
+            to[3 * step] = (there.sum + back.sum) / both;
+            to[4 * step] = (double)(there.near + back.near) / both;
+        }
 }
 
 /* ---- Python -------------------------------------------------------------------------------- */
@@ -682,8 +966,9 @@ static int measure(work *w)
 static int as_map(const Py_buffer *b, map *m)
 {
     if (b->ndim != 3 || b->itemsize != 1 || !b->shape || !b->strides || b->strides[2] != 1 ||
-        !b->shape[0] || b->shape[1] > INT32_MAX / 4 || b->shape[2] > INT32_MAX / 4) {
-        PyErr_SetString(PyExc_ValueError, "label maps are 3-D, of bytes, with contiguous columns");
+        !b->shape[0] || b->shape[1] >= INT16_MAX || b->shape[2] > INT32_MAX / 4) {
+        PyErr_SetString(PyExc_ValueError, "label maps are 3-D, of bytes, with contiguous columns "
+                                          "and less than 32767 rows");
         return 0;
     }
     *m = (map){b->buf, b->shape[0], b->shape[1], b->shape[2], b->strides[0], b->strides[1]};
@@ -751,82 +1036,147 @@ out:
     return out;
 }
 
+/* The arguments that `distances` and `evaluate` share, in their order. */
+enum { REF, CMP, LUT, STEPS, RANK, SQUARED, Z2, Y2, X2, HISTOGRAM, FACES, SHARED };
+
+/* Whether the buffers fit each other; they are those of `w` then. */
+static int as_work(Py_buffer *views, work *w)
+{
+    if (!as_maps(views, &w->ours, &w->theirs))
+        return 0;
+    const uint8_t *lut = views[LUT].buf;
+    const Py_ssize_t columns = 2 * w->n_regions, wide = sizeof(int64_t);
+    w->n_steps = views[RANK].len / (Py_ssize_t)sizeof(int32_t);
+    if (w->n_regions < 1 || w->n_regions > 8 || views[LUT].len != 512 || lut[0] || lut[256] ||
+        w->n_steps < 1 || views[STEPS].len != 3 * views[RANK].len || !views[SQUARED].len ||
+        views[SQUARED].len % wide || views[Z2].len < w->ours.nz * wide ||
+        views[Y2].len < (w->ours.ny > 2 ? w->ours.ny : 2) * wide ||
+        views[X2].len < (w->ours.nx > 2 ? w->ours.nx : 2) * wide ||
+        views[FACES].len != w->ours.nz * columns * wide ||
+        views[HISTOGRAM].len != (w->per_slice ? w->ours.nz : 1) * columns * views[SQUARED].len) {
+        PyErr_SetString(PyExc_ValueError, "the arguments' sizes do not fit each other");
+        return 0;
+    }
+    w->n_ranks = views[SQUARED].len / wide;
+    w->lut = lut;
+    w->steps = views[STEPS].buf;
+    w->rank = views[RANK].buf;
+    w->squared = views[SQUARED].buf;
+    w->z2 = views[Z2].buf;
+    w->y2 = views[Y2].buf;
+    w->x2 = views[X2].buf;
+    w->histogram = views[HISTOGRAM].buf;
+    w->faces = views[FACES].buf;
+    uint8_t used = 0;
+    for (int i = 0; i < 512; i++)
+        used |= lut[i];
+    int ordered = w->rank[0] == 0 && !(used >> w->n_regions);
+    for (Py_ssize_t i = 0; i < w->n_steps; i++)
+        ordered &= w->rank[i] >= 0 && w->rank[i] < w->n_ranks;
+    if (!ordered)
+        PyErr_SetString(PyExc_ValueError, "a rank or a region is out of range");
+    return ordered;
+}
+
+/* (places, squared distances) of what is past the table. */
+static PyObject *listed(const list *l)
+{
+    const distant *far = l->items;
+    const Py_ssize_t n = (Py_ssize_t)l->used;
+    PyObject *places = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(int32_t));
+    PyObject *d2 = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(double));
+    if (places && d2) {
+        char *p = PyBytes_AS_STRING(places), *d = PyBytes_AS_STRING(d2);
+        for (Py_ssize_t i = 0; i < n; i++) {
+            memcpy(p + i * (Py_ssize_t)sizeof(int32_t), &far[i].place, sizeof(int32_t));
+            memcpy(d + i * (Py_ssize_t)sizeof(double), &far[i].d2, sizeof(double));
+        }
+    }
+    PyObject *out = places && d2 ? PyTuple_Pack(2, places, d2) : NULL;
+    Py_XDECREF(places);
+    Py_XDECREF(d2);
+    return out;
+}
+
 static PyObject *py_distances(PyObject *self, PyObject *args)
 {
-    enum { REF, CMP, LUT, STEPS, RANK, SQUARED, Z2, Y2, X2, HISTOGRAM, FACES, N };
-    PyObject *objects[N];
-    Py_buffer views[N];
-    int flags[N], done = 0;
+    PyObject *objects[SHARED], *out = NULL;
+    Py_buffer views[SHARED];
+    int flags[SHARED], done;
     work w;
-    PyObject *out = NULL;
     (void)self;
     memset(&w, 0, sizeof(w));
     if (!PyArg_ParseTuple(args, "OOOippOOOOOOOO", objects + REF, objects + CMP, objects + LUT,
                           &w.n_regions, &w.in_plane, &w.per_slice, objects + STEPS, objects + RANK,
-                          objects + SQUARED, objects + Z2, objects + Y2, objects + X2, objects + HISTOGRAM,
-                          objects + FACES))
+                          objects + SQUARED, objects + Z2, objects + Y2, objects + X2,
+                          objects + HISTOGRAM, objects + FACES))
+        return NULL;
+    for (int i = 0; i < SHARED; i++)
+        flags[i] = i <= CMP ? PyBUF_STRIDES : i >= HISTOGRAM ? PyBUF_CONTIG : PyBUF_CONTIG_RO;
+    if (!take(objects, flags, views, SHARED))
+        return NULL;
+    if (as_work(views, &w)) {
+        block memory = take_spare();
+        Py_BEGIN_ALLOW_THREADS
+        done = measure(&w, &memory);
+        Py_END_ALLOW_THREADS
+        give_back(memory);
+        out = done ? listed(&w.far) : PyErr_NoMemory();
+    }
+    free(w.far.items);
+    release(views, SHARED);
+    return out;
+}
+
+static PyObject *py_evaluate(PyObject *self, PyObject *args)
+{
+    enum { JOINT = SHARED, DISTANCES, OUT, N };
+    PyObject *objects[N], *out = NULL;
+    Py_buffer views[N];
+    int flags[N], done = 0, fits;
+    Py_ssize_t within;
+    work w;
+    box b;
+    (void)self;
+    memset(&w, 0, sizeof(w));
+    if (!PyArg_ParseTuple(args, "OOOippOOOOOOOOOOnO", objects + REF, objects + CMP, objects + LUT,
+                          &w.n_regions, &w.in_plane, &w.per_slice, objects + STEPS, objects + RANK,
+                          objects + SQUARED, objects + Z2, objects + Y2, objects + X2,
+                          objects + HISTOGRAM, objects + FACES, objects + JOINT,
+                          objects + DISTANCES, &within, objects + OUT))
         return NULL;
     for (int i = 0; i < N; i++)
-        flags[i] = i <= CMP ? PyBUF_STRIDES : i >= HISTOGRAM ? PyBUF_CONTIG : PyBUF_CONTIG_RO;
+        flags[i] = i <= CMP                          ? PyBUF_STRIDES
+                   : i >= HISTOGRAM && i != DISTANCES ? PyBUF_CONTIG
+                                                      : PyBUF_CONTIG_RO;
     if (!take(objects, flags, views, N))
         return NULL;
-    if (!as_maps(views, &w.ours, &w.theirs))
+    if (!as_work(views, &w))
         goto out;
-    const uint8_t *lut = views[LUT].buf;
-    const Py_ssize_t columns = 2 * w.n_regions, wide = sizeof(int64_t);
-    w.n_steps = views[RANK].len / (Py_ssize_t)sizeof(int32_t);
-    if (w.n_regions < 1 || w.n_regions > 8 || views[LUT].len != 512 || lut[0] || lut[256] ||
-        w.n_steps < 1 || views[STEPS].len != 3 * views[RANK].len ||
-        !views[SQUARED].len || views[SQUARED].len % wide || views[Z2].len < w.ours.nz * wide || views[Y2].len < w.ours.ny * wide ||
-        views[X2].len < (w.ours.nx > 2 ? w.ours.nx : 2) * wide ||
-        views[FACES].len != w.ours.nz * columns * wide ||
-        views[HISTOGRAM].len != (w.per_slice ? w.ours.nz : 1) * columns * views[SQUARED].len) {
+    const Py_ssize_t wide = sizeof(double), places = w.per_slice ? w.ours.nz : 1;
+    if (views[JOINT].len != w.ours.nz * 256 * wide || views[DISTANCES].len != views[SQUARED].len ||
+        views[OUT].len != 5 * places * w.n_regions * wide) {
         PyErr_SetString(PyExc_ValueError, "the arguments' sizes do not fit each other");
         goto out;
     }
-    w.n_ranks = views[SQUARED].len / wide;
-    w.lut = lut;
-    w.steps = views[STEPS].buf;
-    w.rank = views[RANK].buf;
-    w.squared = views[SQUARED].buf;
-    w.z2 = views[Z2].buf;
-    w.y2 = views[Y2].buf;
-    w.x2 = views[X2].buf;
-    w.histogram = views[HISTOGRAM].buf;
-    w.faces = views[FACES].buf;
-    uint8_t used = 0;
-    for (int i = 0; i < 512; i++)
-        used |= lut[i];
-    int ordered = w.rank[0] == 0 && !(used >> w.n_regions);
-    for (Py_ssize_t i = 0; i < w.n_steps; i++)
-        ordered &= w.rank[i] >= 0 && w.rank[i] < w.n_ranks;
-    if (!ordered) {
-        PyErr_SetString(PyExc_ValueError, "a rank or a region is out of range");
-        goto out;
-    }
+    block memory = take_spare();
     Py_BEGIN_ALLOW_THREADS
-    done = measure(&w);
+    fits = count_joint(&w.ours, &w.theirs, 16, views[JOINT].buf, &b);
+    if (fits) {
+        w.ours.data += b.y0 * w.ours.sy + b.x0;
+        w.theirs.data += b.y0 * w.theirs.sy + b.x0;
+        w.ours.ny = w.theirs.ny = b.y1 - b.y0;
+        w.ours.nx = w.theirs.nx = b.x1 - b.x0;
+        done = measure(&w, &memory);
+        if (done)
+            summarise(&w, views[JOINT].buf, views[DISTANCES].buf, within, views[OUT].buf);
+    }
     Py_END_ALLOW_THREADS
-    if (!done) {
-        PyErr_NoMemory();
-        goto out;
-    }
-    const distant *far = w.far.items;
-    out = PyTuple_New(2);
-    PyObject *places = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(w.far.used * sizeof(int32_t)));
-    PyObject *d2 = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(w.far.used * sizeof(double)));
-    if (!out || !places || !d2) {
-        Py_CLEAR(out);
-        Py_XDECREF(places);
-        Py_XDECREF(d2);
-        goto out;
-    }
-    for (size_t i = 0; i < w.far.used; i++) {
-        memcpy(PyBytes_AsString(places) + i * sizeof(int32_t), &far[i].place, sizeof(int32_t));
-        memcpy(PyBytes_AsString(d2) + i * sizeof(double), &far[i].d2, sizeof(double));
-    }
-    PyTuple_SetItem(out, 0, places);
-    PyTuple_SetItem(out, 1, d2);
+    give_back(memory);
+    if (!fits)
+        PyErr_SetString(PyExc_ValueError, "a label is not below 16");
+    else
+        out = done ? listed(&w.far) : PyErr_NoMemory();
 out:
     free(w.far.items);
     release(views, N);
@@ -839,6 +1189,9 @@ static PyMethodDef functions[] = {
     {"distances", py_distances, METH_VARARGS,
      "distances(reference, compared, lut, n_regions, in_plane, per_slice, steps, rank, "
      "squared, z2, y2, x2, histogram, faces) -> (places, squared distances) past the table"},
+    {"evaluate", py_evaluate, METH_VARARGS,
+     "evaluate(as distances, joint, distances, within, out) -> as distances; what is written "
+     "to out holds where nothing is past the table"},
     {NULL, NULL, 0, NULL},
 };
 

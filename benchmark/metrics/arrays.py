@@ -61,25 +61,16 @@ def evaluate(
     inside, lut = _regions(wanted)
     _check(reference, compared, spacing)
     try:
-        joint, box = kernel.joint(reference.view(np.uint8), compared.view(np.uint8), 16)
+        joint, found, known = kernel.evaluate(
+            reference.view(np.uint8), compared.view(np.uint8), lut, len(wanted), spacing,
+            in_plane=dim != "3d", per_slice=dim == "slice", tolerance=tolerance * _SLACK,
+        )  # fmt: skip
     except ValueError as error:
         raise DataError(f"Labels: {error}.", "Renumber them below 16.") from error
-    crop = (slice(None), *box)
-    found = kernel.distances(
-        reference[crop], compared[crop], lut, len(wanted), spacing,
-        in_plane=dim != "3d", per_slice=dim == "slice",
-    )  # fmt: skip
-    if dim != "slice":
-        joint = joint.sum(axis=0, keepdims=True)
-    sizes = np.concatenate([joint.sum(axis=2), joint.sum(axis=1)]) @ inside.T
-    ours, theirs = sizes[: len(joint)], sizes[len(joint) :]
-    shared = (inside @ joint * inside).sum(axis=2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = {"dice": 2 * shared / (ours + theirs)}
-        values |= _of_distances(found, tolerance)
-    one_sided = (ours > 0) ^ (theirs > 0)
-    values["nsd"][one_sided] = 0.0
-    return values if dim == "slice" else {name: array[0] for name, array in values.items()}
+    if known is None:
+        known = _of_histograms(joint, found, inside, dim == "slice", tolerance * _SLACK)
+    names = ("dice", "hd", "hd95", "assd", "nsd")
+    return {n: v if dim == "slice" else v[0] for n, v in zip(names, known, strict=True)}
 
 
 def evaluate_many(
@@ -139,9 +130,25 @@ def _check(reference: NDArray[Any], compared: NDArray[Any], spacing: Spacing) ->
         raise UsageError(f"Spacing {spacing} is not three lengths in mm.", "Give (z, y, x).")
 
 
-def _of_distances(found: kernel.Histogram, tolerance: float) -> dict[str, Floats]:
-    """The surface metrics; NaN where nothing is counted."""
-    distances, limit = found.distances, tolerance * _SLACK
+def _of_histograms(
+    joint: Ints, found: kernel.Histogram, inside: Ints, per_slice: bool, limit: float
+) -> Floats:
+    """``(5, slices or 1, regions)``: the metrics, NaN where undefined."""
+    if not per_slice:
+        joint = joint.sum(axis=0, keepdims=True)
+    sizes = np.concatenate([joint.sum(axis=2), joint.sum(axis=1)]) @ inside.T
+    ours, theirs = sizes[: len(joint)], sizes[len(joint) :]
+    shared = (inside @ joint * inside).sum(axis=2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.stack([2 * shared / (ours + theirs), *_of_distances(found, limit)])
+    values[0][ours + theirs == 0] = np.nan  # 0 / 0 has another sign bit
+    values[4][(ours > 0) ^ (theirs > 0)] = 0.0
+    return values
+
+
+def _of_distances(found: kernel.Histogram, limit: float) -> list[Floats]:
+    """HD, HD95, ASSD and NSD; NaN where nothing is counted."""
+    distances = found.distances
     places, columns, _ = found.counts.shape
     upto = found.counts.cumsum(axis=2)
     near = upto[:, :, -1]
@@ -176,12 +183,12 @@ def _of_distances(found: kernel.Histogram, tolerance: float) -> dict[str, Floats
     half = columns // 2
     both = total[:, :half] + total[:, half:]
     none = both == 0
-    result = {
-        "hd": np.maximum(greatest[:, :half], greatest[:, half:]),
-        "hd95": np.maximum(hd95[:, :half], hd95[:, half:]),
-        "assd": (sums[:, :half] + sums[:, half:]) / both,
-        "nsd": (within[:, :half] + within[:, half:]) / both,
-    }
-    for array in result.values():
+    result = [
+        np.maximum(greatest[:, :half], greatest[:, half:]),
+        np.maximum(hd95[:, :half], hd95[:, half:]),
+        (sums[:, :half] + sums[:, half:]) / both,
+        (within[:, :half] + within[:, half:]) / both,
+    ]
+    for array in result:
         array[none] = np.nan
     return result

@@ -14,21 +14,32 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
 from . import twin
-from .steps import squares, table
+from .steps import Steps, squares, table
 
-__all__ = ["KERNELS", "NAME", "Histogram", "describe", "distances", "joint", "membership"]
+__all__ = [
+    "KERNELS",
+    "NAME",
+    "Histogram",
+    "describe",
+    "distances",
+    "evaluate",
+    "joint",
+    "membership",
+]
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Name = Literal["c", "numpy"]
+_NO_DISTANCES: Floats = np.empty(0)
+_NO_PLACES: Ints = np.empty(0, dtype=np.int64)
 _SOURCE = Path(__file__).with_name("_kernel.c")
 
 
@@ -103,6 +114,10 @@ def describe() -> str:
     return f"numpy: {_REASON or 'chosen by SCARBENCH_KERNEL'}"
 
 
+def _compiled(asked: Name | None) -> bool:
+    return (asked or NAME) == "c"
+
+
 def _columns_contiguous(array: NDArray[np.uint8] | NDArray[np.bool_]) -> Bytes:
     found: Bytes = array.view(np.uint8)
     return found if found.strides[2] == 1 else np.ascontiguousarray(found)
@@ -127,7 +142,7 @@ def joint(
     """
     counts: Ints = np.zeros((len(reference), n_labels, n_labels), dtype=np.int64)
     arguments = _columns_contiguous(reference), _columns_contiguous(compared), n_labels, counts
-    if _C is not None and (kernel or NAME) == "c":
+    if _compiled(kernel) and _C is not None:
         y0, y1, x0, x1 = _C.joint(*arguments)
     else:
         y0, y1, x0, x1 = twin.joint(*arguments)
@@ -172,28 +187,121 @@ def distances(
         per_slice: Measure within each slice. Needs ``in_plane``.
         kernel: Another than :data:`NAME`.
     """
-    n_slices = reference.shape[0]
-    in_plane = in_plane or n_slices == 1
-    steps = table(spacing, per_slice or n_slices == 1)
-    places = n_slices if per_slice else 1
-    counts: Ints = np.zeros((places, 2 * n_regions, len(steps.distances)), dtype=np.int64)
-    faces: Ints = np.zeros((n_slices, 2 * n_regions), dtype=np.int64)
-    maps = _columns_contiguous(reference), _columns_contiguous(compared)
-    if _C is not None and (kernel or NAME) == "c":
-        axes = [squares(s, n) for s, n in zip(spacing, reference.shape, strict=True)]
-        found = _C.distances(*maps, lut, n_regions, in_plane, per_slice, steps.steps, steps.rank,
-                             steps.squared, *axes, counts, faces)  # fmt: skip
-        bits = np.frombuffer(found[0], dtype=np.int32)
-        d2 = np.frombuffer(found[1], dtype=np.float64)
-    else:
-        bits, d2 = twin.distances(*maps, lut, n_regions, in_plane, per_slice, steps, spacing,
-                                  counts, faces)  # fmt: skip
-    slices, bits = bits >> 4, bits & 15
-    columns = np.where(bits < 8, bits, bits - 8 + n_regions)
-    where = slices * np.int64(2 * n_regions) + columns
-    order = np.argsort(where, kind="stable")
-    where, far = where[order], np.sqrt(d2[order])
-    starts = np.flatnonzero(np.diff(where, prepend=-1, append=-1)).tolist()
-    for start, end in pairwise(starts):
-        far[start:end].sort()
-    return Histogram(steps.distances, counts, faces, far, where)
+    job = _Job.of(reference, compared, lut, n_regions, spacing, in_plane, per_slice)
+    if _compiled(kernel) and _C is not None:
+        return job.histogram(*_C.distances(*job.arguments()))
+    return job.histogram(*job.by_twin())
+
+
+def evaluate(
+    reference: Bytes,
+    compared: Bytes,
+    lut: Bytes,
+    n_regions: int,
+    spacing: tuple[float, float, float],
+    *,
+    in_plane: bool,
+    per_slice: bool,
+    tolerance: float,
+    kernel: Name | None = None,
+) -> tuple[Ints, Histogram, Floats | None]:
+    """Both at once: :func:`joint` counts of labels below 16, and :func:`distances`.
+
+    Args:
+        reference: See :func:`distances`, like all that follow.
+        compared: The same shape.
+        lut: What :func:`membership` gave.
+        n_regions: How many regions it was given.
+        spacing: (z, y, x) in mm.
+        in_plane: Surfaces in plane.
+        per_slice: Measure within each slice.
+        tolerance: Of NSD, in mm.
+        kernel: Another than :data:`NAME`.
+
+    Returns:
+        The counts, the distances and, where the C kernel knows them already, ``(5, slices or 1,
+        regions)``: Dice, HD, HD95, ASSD and NSD, NaN where undefined.
+
+    Raises:
+        ValueError: A label is not below 16.
+    """
+    if not _compiled(kernel) or _C is None:
+        counts, box = joint(reference, compared, 16, kernel=kernel)
+        crop = (slice(None), *box)
+        found = distances(
+            reference[crop], compared[crop], lut, n_regions, spacing,
+            in_plane=in_plane, per_slice=per_slice, kernel=kernel,
+        )  # fmt: skip
+        return counts, found, None
+    job = _Job.of(reference, compared, lut, n_regions, spacing, in_plane, per_slice)
+    counts = np.zeros((len(reference), 16, 16), dtype=np.int64)
+    out: Floats = np.empty((5, len(job.counts), n_regions))
+    within = int(np.searchsorted(job.steps.distances, tolerance, side="right")) - 1
+    far = _C.evaluate(*job.arguments(), counts, job.steps.distances, within, out)
+    return counts, job.histogram(*far), None if far[0] else out
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """Arguments of a kernel, and where it counts."""
+
+    maps: tuple[Bytes, Bytes]
+    lut: Bytes
+    n_regions: int
+    spacing: tuple[float, float, float]
+    in_plane: bool
+    per_slice: bool
+    steps: Steps
+    counts: Ints
+    faces: Ints
+
+    @classmethod
+    def of(
+        cls,
+        reference: NDArray[np.uint8] | NDArray[np.bool_],
+        compared: NDArray[np.uint8] | NDArray[np.bool_],
+        lut: Bytes,
+        n_regions: int,
+        spacing: tuple[float, float, float],
+        in_plane: bool,
+        per_slice: bool,
+    ) -> _Job:
+        n_slices = reference.shape[0]
+        flat = n_slices == 1
+        steps = table(spacing, per_slice or flat)
+        places = n_slices if per_slice else 1
+        counts: Ints = np.zeros((places, 2 * n_regions, len(steps.distances)), dtype=np.int64)
+        faces: Ints = np.zeros((n_slices, 2 * n_regions), dtype=np.int64)
+        maps = _columns_contiguous(reference), _columns_contiguous(compared)
+        return cls(maps, lut, n_regions, spacing, in_plane or flat, per_slice, steps, counts, faces)
+
+    def arguments(self) -> tuple[Any, ...]:
+        """For the C kernel."""
+        axes = [squares(s, n) for s, n in zip(self.spacing, self.maps[0].shape, strict=True)]
+        steps = self.steps
+        return (
+            *self.maps, self.lut, self.n_regions, self.in_plane, self.per_slice, steps.steps,
+            steps.rank, steps.squared, *axes, self.counts, self.faces,
+        )  # fmt: skip
+
+    def by_twin(self) -> twin.Far:
+        return twin.distances(
+            *self.maps, self.lut, self.n_regions, self.in_plane, self.per_slice, self.steps,
+            self.spacing, self.counts, self.faces,
+        )  # fmt: skip
+
+    def histogram(self, places: Any, squared: Any) -> Histogram:
+        """With what is past the table, as one of the kernels gave it."""
+        steps = self.steps.distances
+        if not len(places):
+            return Histogram(steps, self.counts, self.faces, _NO_DISTANCES, _NO_PLACES)
+        places, d2 = np.frombuffer(places, dtype=np.int32), np.frombuffer(squared)
+        slices, bits = places >> 4, places & 15
+        columns = np.where(bits < 8, bits, bits - 8 + self.n_regions)
+        where = slices * np.int64(2 * self.n_regions) + columns
+        order = np.argsort(where, kind="stable")
+        where, far = where[order], np.sqrt(d2[order])
+        starts = np.flatnonzero(np.diff(where, prepend=-1, append=-1)).tolist()
+        for start, end in pairwise(starts):
+            far[start:end].sort()
+        return Histogram(steps, self.counts, self.faces, far, where)
