@@ -1,7 +1,7 @@
 /* Joint label counts, surfaces and exact surface distances of two label maps.
  *
  * metrics/twin.py does the same with NumPy and SciPy, and both give the same bits: a distance is
- * the least of (dx2 + dy2) + dz2 in float64 over whole-voxel steps, where dx2 is the square of
+ * the least of (dz2 + dy2) + dx2 in float64 over whole-voxel steps, where dx2 is the square of
  * step times spacing from a table that Python computes. Rounding is monotone, so that the least
  * value does not depend on the order in which steps are tried, and neither kernel may contract
  * the sum into fused operations (-ffp-contract=off).
@@ -18,7 +18,7 @@
 
 /* SHA-256 of this file with the digits below taken out. metrics/kernel.py refuses a build of
  * another text, so change the digits (its message names them) and build again. */
-#define SOURCE_HASH "25d5b2b11002158913a9a68ed81e73a7e4dc0ff450da5c6506998dc2ec2dfc93"
+#define SOURCE_HASH "e119f9a04323b6d06375207cc2d3b64362ac062436fbedea3eff24138490b300"
 
 typedef uint16_t word;
 
@@ -256,36 +256,36 @@ WIDE static int16_t square_row(const int16_t *restrict steps, double *restrict o
     return least;
 }
 
-static inline double lesser(double a, double b) { return a < b ? a : b; }
-
-/* The least of (x2 + y2) + z2 of eight columns and of `best`. */
-static inline double least_of(const double *x2, const double *y2, double z2, double best)
+/* The least of z2 + y2 and what is there. */
+WIDE static void add_row(double *restrict out, const double *restrict y2, Py_ssize_t n, double z2)
 {
-    double v[8];
-    for (int i = 0; i < 8; i++)
-        v[i] = (x2[i] + y2[i]) + z2;
-    for (int i = 0; i < 4; i++)
-        v[i] = lesser(v[i], v[i + 4]);
-    return lesser(lesser(lesser(v[0], v[1]), lesser(v[2], v[3])), best);
+    for (Py_ssize_t x = 0; x < n; x++) {
+        double d2 = z2 + y2[x];
+        out[x] = d2 < out[x] ? d2 : out[x];
+    }
 }
 
-/* The same over columns `low` to `high`, from x outwards as long as one can be nearer. `x2` is
- * that of no step, with steps back before it; no y2 is less than `floor`. */
-WIDE static double least_along(const double *x2, const double *y2, Py_ssize_t x, Py_ssize_t low,
-                               Py_ssize_t high, double floor, double z2, double best)
+static inline int64_t bits_of(double value)
 {
-    Py_ssize_t centre = x < low ? low : x > high ? high : x;
-    x2 -= x;
-    best = least_of(x2 + centre - 4, y2 + centre - 4, z2, best);
-    Py_ssize_t right = centre + 4, left = centre - 12;
-    while (right <= high && (x2[right] + floor) + z2 < best) {
-        best = least_of(x2 + right, y2 + right, z2, best);
-        right += 8;
+    int64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+/* The least of zy2 + x2 over `n` columns and of `best`. Floats that are not negative are in the
+ * order of their bits, and whole numbers compilers compare many at a time. Both halves at once,
+ * which may overlap, because each comparison waits for the one before. */
+WIDE static double least_along(const double *zy2, const double *x2, Py_ssize_t n, double best)
+{
+    const Py_ssize_t half = (n + 1) / 2, rest = n - half;
+    int64_t least = bits_of(best), other = least;
+    for (Py_ssize_t i = 0; i < half; i++) {
+        int64_t one = bits_of(zy2[i] + x2[i]), two = bits_of(zy2[rest + i] + x2[rest + i]);
+        least = one < least ? one : least;
+        other = two < other ? two : other;
     }
-    while (left + 7 >= low && (x2[left + 7] + floor) + z2 < best) {
-        best = least_of(x2 + left, y2 + left, z2, best);
-        left -= 8;
-    }
+    least = other < least ? other : least;
+    memcpy(&best, &least, sizeof(best));
     return best;
 }
 
@@ -545,7 +545,7 @@ static Py_ssize_t along(const work *w, const word *row, Py_ssize_t x, word goal,
 {
     const uint64_t mask = goal * 0x0001000100010001ULL;
     const Py_ssize_t nx = w->ours.nx;
-    for (Py_ssize_t d = 0; d < nx && w->x2[d] + base < best; d += 4) {
+    for (Py_ssize_t d = 0; d < nx && base + w->x2[d] < best; d += 4) {
         uint64_t right = 0, left = 0;
         /* The row's padding, at least four words, holds no goal. */
         if (x + d < nx)
@@ -561,8 +561,9 @@ static Py_ssize_t along(const work *w, const word *row, Py_ssize_t x, word goal,
     return -1;
 }
 
-/* Rows outwards from the query until none can be nearer; returns how much was visited. */
-static int64_t search(const work *w, word goal, const uint8_t *slice_any, query *q)
+/* Rows outwards from the query until none can be nearer; returns how much was visited, and
+ * gives up without a result once that is more than `most`. */
+static int64_t search(const work *w, word goal, const uint8_t *slice_any, query *q, int64_t most)
 {
     int64_t visited = 0;
     double best = q->best;
@@ -572,18 +573,20 @@ static int64_t search(const work *w, word goal, const uint8_t *slice_any, query 
             Py_ssize_t z = up ? q->z + dz : q->z - dz;
             if (z < 0 || z >= nz || !slice_any[z])
                 continue;
-            for (Py_ssize_t dy = 0; dy < ny && w->y2[dy] + w->z2[dz] < best; dy++)
+            for (Py_ssize_t dy = 0; dy < ny && w->z2[dz] + w->y2[dy] < best; dy++)
                 for (int down = 0; down < (dy ? 2 : 1); down++) {
                     Py_ssize_t y = down ? q->y + dy : q->y - dy;
                     visited += 2;
                     if (y < 0 || y >= ny || !(w->held[z * ny + y] & goal))
                         continue;
                     const word *row = w->surface + place_of(w, z, y);
-                    Py_ssize_t dx = along(w, row, q->x, goal, w->y2[dy] + w->z2[dz], best);
+                    Py_ssize_t dx = along(w, row, q->x, goal, w->z2[dz] + w->y2[dy], best);
                     visited += dx < 0 ? 10 : dx;
+                    if (visited > most)
+                        return visited;
                     if (dx < 0)
                         continue;
-                    double d2 = (w->x2[dx] + w->y2[dy]) + w->z2[dz];
+                    double d2 = (w->z2[dz] + w->y2[dy]) + w->x2[dx];
                     if (d2 < best)
                         best = d2;
                 }
@@ -596,9 +599,9 @@ static int64_t search(const work *w, word goal, const uint8_t *slice_any, query 
 typedef struct {
     int16_t *steps;   /* (slice, row, column): rows to the nearest goal in the column */
     double *x2;       /* squared distances of steps back and forth, none in the middle */
-    double *y2;       /* (slice, column): of one row, each slice padded by 16 */
+    double *y2, *zy2; /* (slice, column) and (column): squared distances of one row */
     int16_t *least;   /* by slice: least number of steps in that row, -1 if it is not there yet */
-    int32_t *columns; /* (slice, 2): first and last column with a goal */
+    int32_t low, high; /* first and last column with a goal */
     int64_t *first;   /* (slice, row): the first query there, and an end */
 } buffers;
 
@@ -608,19 +611,15 @@ static int allocated(const work *w, buffers *b)
     if (b->steps)
         return 1;
     b->steps = malloc(sizeof(*b->steps) * nz * ny * nx);
-    b->x2 = malloc(sizeof(*b->x2) * (2 * nx + 32));
-    b->y2 = malloc(sizeof(*b->y2) * nz * (nx + 32));
+    b->x2 = malloc(sizeof(*b->x2) * 2 * nx);
+    b->y2 = malloc(sizeof(*b->y2) * nz * nx);
+    b->zy2 = malloc(sizeof(*b->zy2) * nx);
     b->least = malloc(sizeof(*b->least) * nz);
-    b->columns = malloc(sizeof(*b->columns) * 2 * nz);
     b->first = malloc(sizeof(*b->first) * (nz * ny + 1));
-    if (!b->steps || !b->x2 || !b->y2 || !b->least || !b->columns || !b->first)
+    if (!b->steps || !b->x2 || !b->y2 || !b->zy2 || !b->least || !b->first)
         return 0;
-    for (size_t i = 0; i < 2 * nx + 32; i++) {
-        size_t steps = i > nx + 16 ? i - nx - 16 : nx + 16 - i;
-        b->x2[i] = steps < nx ? w->x2[steps] : INFINITY;
-    }
-    for (size_t i = 0; i < nz * (nx + 32); i++)
-        b->y2[i] = INFINITY;
+    for (size_t i = 0; i < nx; i++)
+        b->x2[nx - i] = b->x2[nx + i] = w->x2[i];
     return 1;
 }
 
@@ -629,19 +628,18 @@ static void released(buffers *b)
     free(b->steps);
     free(b->x2);
     free(b->y2);
+    free(b->zy2);
     free(b->least);
-    free(b->columns);
     free(b->first);
 }
 
-/* Along every column first (Saito and Toriwaki 1994), then for each query the least over the row
- * of each slice that can hold a nearer goal. */
-static void transform(const work *w, buffers *b, word goal, const uint8_t *slice_any,
-                      query *queries, size_t n)
+/* Along every column first (Saito and Toriwaki 1994), of those that hold a goal. */
+static void columns_first(const work *w, buffers *b, word goal, const uint8_t *slice_any)
 {
-    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, nx = w->ours.nx;
-    const double spacing = sqrt(w->y2[1]);
-    for (Py_ssize_t z = 0; z < nz; z++) {
+    const Py_ssize_t ny = w->ours.ny, nx = w->ours.nx;
+    b->low = nx;
+    b->high = 0;
+    for (Py_ssize_t z = 0; z < w->ours.nz; z++) {
         if (!slice_any[z])
             continue;
         int16_t *out = b->steps + z * ny * nx;
@@ -651,12 +649,57 @@ static void transform(const work *w, buffers *b, word goal, const uint8_t *slice
             first_pass(w->surface + place_of(w, z, y), out + (y - 1) * nx, out + y * nx, nx, goal);
         for (Py_ssize_t y = ny - 2; y >= 0; y--)
             second_pass(out + (y + 1) * nx, out + y * nx, nx);
-        int32_t *c = b->columns + 2 * z;
-        for (c[0] = 0; out[c[0]] == NONE; c[0]++)
-            ;
-        for (c[1] = (int32_t)nx - 1; out[c[1]] == NONE; c[1]--)
-            ;
+        int32_t low = 0, high = (int32_t)nx - 1;
+        while (out[low] == NONE)
+            low++;
+        while (out[high] == NONE)
+            high--;
+        b->low = low < b->low ? low : b->low;
+        b->high = high > b->high ? high : b->high;
     }
+}
+
+/* Then the queries of one row: the nearest slice for each column, and the nearest column. */
+static void row_of_queries(const work *w, buffers *b, const uint8_t *slice_any, query *start,
+                           query *end)
+{
+    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, nx = w->ours.nx;
+    const Py_ssize_t z = start->z, y = start->y, low = b->low, high = b->high, n = high + 1 - low;
+    const double inverse = 1 / sqrt(w->x2[1]);
+    double *zy2 = b->zy2, worst = INFINITY;
+    for (Py_ssize_t x = 0; x < nx; x++)
+        zy2[x] = INFINITY;
+    for (Py_ssize_t dz = 0; dz < (w->per_slice ? 1 : nz) && w->z2[dz] < worst; dz++) {
+        for (int up = 0; up < (dz ? 2 : 1); up++) {
+            Py_ssize_t at = up ? z + dz : z - dz;
+            if (at < 0 || at >= nz || !slice_any[at])
+                continue;
+            double *y2 = b->y2 + at * nx + low;
+            if (b->least[at] < 0)
+                b->least[at] = square_row(b->steps + (at * ny + y) * nx + low, y2, n,
+                                          sqrt(w->y2[1]));
+            if (w->z2[dz] + w->y2[b->least[at]] < worst)
+                add_row(zy2 + low, y2, n, w->z2[dz]);
+        }
+        worst = 0;
+        for (const query *q = start; q < end; q++)
+            worst = zy2[q->x] > worst ? zy2[q->x] : worst;
+    }
+    for (query *q = start; q < end; q++) {
+        /* One column more than can be nearer than the goal in its own, against rounding. */
+        double columns = sqrt(zy2[q->x]) * inverse;
+        Py_ssize_t most = columns < (double)nx ? (Py_ssize_t)columns + 2 : nx;
+        Py_ssize_t from = q->x - most > low ? q->x - most : low;
+        Py_ssize_t to = q->x + most < high ? q->x + most : high;
+        q->best = least_along(zy2 + from, b->x2 + nx + from - q->x, to + 1 - from, q->best);
+    }
+}
+
+static void transform(const work *w, buffers *b, word goal, const uint8_t *slice_any,
+                      query *queries, size_t n)
+{
+    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny;
+    columns_first(w, b, goal, slice_any);
     memset(b->first, 0, sizeof(*b->first) * (size_t)(nz * ny + 1));
     for (size_t i = 0; i < n; i++)
         b->first[queries[i].z * ny + queries[i].y + 1]++;
@@ -666,68 +709,23 @@ static void transform(const work *w, buffers *b, word goal, const uint8_t *slice
         for (Py_ssize_t z = 0; z < nz; z++)
             b->least[z] = -1;
         for (Py_ssize_t z = 0; z < nz; z++) {
-            query *start = queries + b->first[z * ny + y], *end = queries + b->first[z * ny + y + 1];
-            int any = start < end;
-            for (Py_ssize_t dz = 0; any && dz < (w->per_slice ? 1 : nz); dz++) {
-                any = 0;
-                for (query *q = start; q < end; q++)
-                    any |= w->z2[dz] < q->best;
-                for (int up = 0; any && up < (dz ? 2 : 1); up++) {
-                    Py_ssize_t at = up ? z + dz : z - dz;
-                    if (at < 0 || at >= nz || !slice_any[at])
-                        continue;
-                    double *y2 = b->y2 + at * (nx + 32) + 16;
-                    if (b->least[at] < 0)
-                        b->least[at] = square_row(b->steps + (at * ny + y) * nx, y2, nx, spacing);
-                    const double floor = w->y2[b->least[at]];
-                    const int32_t *c = b->columns + 2 * at;
-                    for (query *q = start; q < end; q++)
-                        if (floor + w->z2[dz] < q->best)
-                            q->best = least_along(b->x2 + nx + 16, y2, q->x, c[0], c[1], floor, w->z2[dz],
-                                                  q->best);
-                }
-            }
+            const int64_t *first = b->first + z * ny + y;
+            if (first[0] < first[1])
+                row_of_queries(w, b, slice_any, queries + first[0], queries + first[1]);
         }
     }
-}
-
-/* Against a handful of goals nothing beats trying each. */
-static void try_all(const work *w, const query *goals, size_t n_goals, query *queries, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        query *q = queries + i;
-        for (size_t j = 0; j < n_goals; j++) {
-            Py_ssize_t dz = labs((long)(goals[j].z - q->z));
-            if (w->per_slice && dz)
-                continue;
-            double d2 = (w->x2[labs((long)(goals[j].x - q->x))] +
-                         w->y2[labs((long)(goals[j].y - q->y))]) +
-                        w->z2[dz];
-            if (d2 < q->best)
-                q->best = d2;
-        }
-    }
-}
-
-/* Every goal, in its order; returns how many there are, and keeps the first `room` of them. */
-static size_t list_goals(const work *w, word goal, query *goals, size_t room)
-{
-    size_t n = 0;
-    for (Py_ssize_t z = 0; z < w->ours.nz; z++)
-        for (Py_ssize_t y = 0; y < w->ours.ny; y++) {
-            if (!(w->held[z * w->ours.ny + y] & goal))
-                continue;
-            const word *row = w->surface + place_of(w, z, y);
-            for (Py_ssize_t x = 0; x < w->ours.nx && n < room; x++)
-                if (row[x] & goal)
-                    goals[n++] = (query){(int32_t)z, (int32_t)y, (int32_t)x, 0};
-        }
-    return n;
 }
 
 static int count_distances(work *w, int bit, const query *queries, size_t n)
 {
-    const double reach = w->squared[w->n_ranks - 1];
+    enum { BINS = 1024 };
+    const double reach = w->squared[w->n_ranks - 1], scale = (BINS - 1) / (reach > 0 ? reach : 1);
+    int16_t near[BINS]; /* the first rank that can lie in each bin */
+    for (Py_ssize_t i = 0, rank = 0; i < BINS; i++) {
+        while (rank < w->n_ranks - 1 && (int)(w->squared[rank] * scale) < i)
+            rank++;
+        near[i] = (int16_t)rank;
+    }
     distant *far = room_for(&w->far, n);
     if (!far)
         return 0;
@@ -739,15 +737,10 @@ static int count_distances(work *w, int bit, const query *queries, size_t n)
             w->far.used++;
             continue;
         }
-        Py_ssize_t low = 0, high = w->n_ranks - 1;
-        while (low < high) {
-            Py_ssize_t middle = (low + high) / 2;
-            if (w->squared[middle] < d2)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        column_of(w, slice, bit)[low]++;
+        Py_ssize_t rank = near[(int)(d2 * scale)];
+        while (w->squared[rank] < d2)
+            rank++;
+        column_of(w, slice, bit)[rank]++;
     }
     return 1;
 }
@@ -755,11 +748,11 @@ static int count_distances(work *w, int bit, const query *queries, size_t n)
 /* Goals of one bit for all voxels that are left. */
 static int reach_far(work *w, int bit, buffers *b, uint8_t *slice_any, query *queries)
 {
-    enum { FEW = 32, SAMPLE = 16 };
+    enum { SAMPLE = 16 };
     const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny;
     const word goal = (word)(1u << bit);
     const voxel *left = w->left.items;
-    size_t n = 0, area = 0, n_goals = 0;
+    size_t n = 0, area = 0;
     for (size_t i = 0; i < w->left.used; i++)
         if (left[i].bits & goal)
             queries[n++] = (query){left[i].z, left[i].y, left[i].x, INFINITY};
@@ -771,23 +764,18 @@ static int reach_far(work *w, int bit, buffers *b, uint8_t *slice_any, query *qu
             held |= w->held[z * ny + y];
         slice_any[z] = (held & goal) != 0;
         area += slice_any[z] ? (size_t)(ny * w->ours.nx) : 0;
-        n_goals += (size_t)w->faces[z * 2 * w->n_regions + slot(w, bit)];
-    }
-    if (n_goals <= FEW) {
-        query goals[FEW];
-        try_all(w, goals, list_goals(w, goal, goals, FEW), queries, n);
-        return count_distances(w, bit ^ 8, queries, n);
     }
     /* What searching costs shows on a few; the transform costs so much a voxel and a query. */
+    const double transforming = 0.4 * (double)area + 40.0 * (double)n;
+    const int64_t most = (int64_t)transforming / 8;
     size_t stride = n > SAMPLE ? n / SAMPLE : 1, sampled = 0;
     int64_t visited = 0;
-    for (size_t i = 0; i < n; i += stride, sampled++)
-        visited += search(w, goal, slice_any, queries + i);
-    double searching = (double)visited / (double)sampled * (double)n;
-    if (searching <= 0.4 * (double)area + 80.0 * (double)n) {
+    for (size_t i = 0; i < n && visited <= most; i += stride, sampled++)
+        visited += search(w, goal, slice_any, queries + i, most);
+    if ((double)visited / (double)sampled * (double)n <= transforming) {
         for (size_t i = 0; i < n; i++)
             if (queries[i].best == INFINITY)
-                search(w, goal, slice_any, queries + i);
+                search(w, goal, slice_any, queries + i, INT64_MAX);
     } else {
         if (!allocated(w, b))
             return 0;
@@ -798,7 +786,7 @@ static int reach_far(work *w, int bit, buffers *b, uint8_t *slice_any, query *qu
 
 static int reach_all(work *w)
 {
-    buffers b = {NULL, NULL, NULL, NULL, NULL, NULL};
+    buffers b = {0};
     int done = 1;
     if (!w->left.used)
         return 1;
@@ -807,7 +795,7 @@ static int reach_all(work *w)
     done = slice_any && queries;
     for (int bit = 0; done && bit < 16; bit++)
         if ((bit & 7) < w->n_regions)
-            done = reach_far(w, bit, &b, slice_any, queries);
+            done = reach_far(w, bit ^ 8, &b, slice_any, queries);
     released(&b);
     free(slice_any);
     free(queries);

@@ -299,8 +299,10 @@ class _Job:
         slices, bits = places >> 4, places & 15
         columns = np.where(bits < 8, bits, bits - 8 + self.n_regions)
         where = slices * np.int64(2 * self.n_regions) + columns
-        order = np.argsort(where, kind="stable")
-        where, far = where[order], np.sqrt(d2[order])
+        if (where[1:] < where[:-1]).any():
+            order = np.argsort(where, kind="stable")
+            where, d2 = where[order], d2[order]
+        far = np.sqrt(d2)
         starts = np.flatnonzero(np.diff(where, prepend=-1, append=-1)).tolist()
         for start, end in pairwise(starts):
             far[start:end].sort()

@@ -68,7 +68,7 @@ def table(spacing: tuple[float, float, float], flat: bool) -> Steps:
     length = np.abs(steps) * np.array(spacing)
     length *= length
     # In this order of additions; `_kernel.c` says why it matters.
-    d2 = (length[:, 2] + length[:, 1]) + length[:, 0]
+    d2 = (length[:, 0] + length[:, 1]) + length[:, 2]
     near = d2 <= reach * reach
     steps, d2 = steps[near], d2[near]
     order = np.argsort(d2, kind="stable")

@@ -226,7 +226,7 @@ def _nearest(
 
     def measured(ours: Ints, theirs: Ints) -> Floats:
         dz, dy, dx = np.moveaxis(np.abs(ours - theirs), -1, 0)
-        d2: Floats = (axes[2][dx] + axes[1][dy]) + axes[0][dz]
+        d2: Floats = (axes[0][dz] + axes[1][dy]) + axes[2][dx]
         return np.where(dz == 0, d2, np.inf) if per_slice else d2
 
     tree = cKDTree(goal * scale, balanced_tree=False, compact_nodes=False)
