@@ -132,7 +132,7 @@ def twins_differ(pair: np.ndarray, spacing, dim: str) -> bool:
                          in_plane=in_plane, per_slice=per_slice, kernel=name)
         for name in ("c", "numpy")
     )  # fmt: skip
-    parts = ("distances", "counts", "faces", "far", "far_places")
+    parts = ("distances", "counts", "faces", "far", "far_starts")
     return any(getattr(ours, p).tobytes() != getattr(twin, p).tobytes() for p in parts)
 
 

@@ -40,7 +40,7 @@ def assert_twins(labels, spacing, lut=MASK, n_regions=1):
         ours, twin = (
             measured(labels, spacing, geometry, lut, n_regions, name) for name in ("c", "numpy")
         )
-        for part in ("distances", "counts", "faces", "far", "far_places"):
+        for part in ("distances", "counts", "faces", "far", "far_starts"):
             assert getattr(ours, part).tobytes() == getattr(twin, part).tobytes(), (geometry, part)
         found[geometry] = ours
     return found
@@ -67,7 +67,12 @@ def brute_force(start, goal, spacing, per_slice):
 
 def ascending(found, column):
     near = np.repeat(found.distances, found.counts[:, column].sum(axis=0))
-    far = found.far[found.far_places % found.counts.shape[1] == column]
+    far = np.concatenate(
+        [
+            found.far[slice(*found.far_starts[place : place + 2])]
+            for place in range(column, len(found.far_starts) - 1, found.counts.shape[1])
+        ]
+    )
     return np.concatenate([near, np.sort(far)])
 
 

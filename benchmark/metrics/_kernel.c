@@ -18,7 +18,7 @@
 
 /* SHA-256 of this file with the digits below taken out. metrics/kernel.py refuses a build of
  * another text, so change the digits (its message names them) and build again. */
-#define SOURCE_HASH "e119f9a04323b6d06375207cc2d3b64362ac062436fbedea3eff24138490b300"
+#define SOURCE_HASH "378a1171cf75e0a3ac940c68a5774aa6110f0b2a424632133fe82ffa2a7d955d"
 
 typedef uint16_t word;
 
@@ -42,18 +42,6 @@ static inline int lowest(uint64_t v)
         v >>= 1;
         n++;
     }
-    return n;
-#endif
-}
-
-static inline int highest(uint64_t v)
-{
-#if defined(__GNUC__)
-    return 63 - __builtin_clzll(v);
-#else
-    int n = 0;
-    while (v >>= 1)
-        n++;
     return n;
 #endif
 }
@@ -90,6 +78,21 @@ static inline Py_ssize_t next_block(const uint8_t *a, const uint8_t *b, Py_ssize
     return x;
 }
 
+/* Built for wider registers too, and chosen when the module is loaded. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+WIDE static int is_blank(const uint8_t *a, const uint8_t *b, Py_ssize_t n)
+{
+    uint8_t any = 0;
+    for (Py_ssize_t x = 0; x < n; x++)
+        any |= a[x] | b[x];
+    return !any;
+}
+
 /* ---- joint histogram and box ------------------------------------------------------------- */
 
 typedef struct {
@@ -107,9 +110,9 @@ static int count_joint(const map *ours, const map *theirs, int n, int64_t *count
         int64_t rest = (int64_t)ours->ny * ours->nx;
         for (Py_ssize_t y = 0; y < ours->ny; y++) {
             const uint8_t *p = row_of(ours, z, y), *q = row_of(theirs, z, y);
-            Py_ssize_t nx = ours->nx, x = next_block(p, q, 0, nx), last = -1;
-            if (x == nx)
+            if (is_blank(p, q, ours->nx))
                 continue;
+            Py_ssize_t nx = ours->nx, x = next_block(p, q, 0, nx), last = -1;
             if (y < b.y0)
                 b.y0 = y;
             if (y >= b.y1)
@@ -163,13 +166,6 @@ static int count_joint(const map *ours, const map *theirs, int n, int64_t *count
 }
 
 /* ---- whole rows at a time ----------------------------------------------------------------- */
-
-/* Built for wider registers too, and chosen when the module is loaded. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
 
 /* What has a background face neighbour; `plane` is 0 where only neighbours in the slice count. */
 WIDE static word surface_row(const word *restrict in, word *restrict out, Py_ssize_t n,
@@ -316,7 +312,7 @@ static void *room_for(list *l, size_t more)
 }
 
 typedef struct {
-    int32_t place; /* 16 * slice + bit */
+    int64_t place; /* slice times columns, plus column of the histogram */
     double d2;
 } distant;
 
@@ -730,17 +726,17 @@ static int count_distances(work *w, int bit, const query *queries, size_t n)
     if (!far)
         return 0;
     for (size_t i = 0; i < n; i++) {
-        const int32_t slice = w->per_slice ? queries[i].z : 0;
         const double d2 = queries[i].best;
         if (d2 > reach) {
-            *far++ = (distant){slice * 16 + bit, d2};
+            int64_t place = w->per_slice ? queries[i].z : 0;
+            *far++ = (distant){place * 2 * w->n_regions + slot(w, bit), d2};
             w->far.used++;
             continue;
         }
         Py_ssize_t rank = near[(int)(d2 * scale)];
         while (w->squared[rank] < d2)
             rank++;
-        column_of(w, slice, bit)[rank]++;
+        column_of(w, queries[i].z, bit)[rank]++;
     }
     return 1;
 }
@@ -1066,22 +1062,32 @@ static int as_work(Py_buffer *views, work *w)
     return ordered;
 }
 
-/* (places, squared distances) of what is past the table. */
-static PyObject *listed(const list *l)
+/* What is past the table: (how many at each place, their squared distances, place by place). */
+static PyObject *listed(const work *w)
 {
-    const distant *far = l->items;
-    const Py_ssize_t n = (Py_ssize_t)l->used;
-    PyObject *places = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(int32_t));
-    PyObject *d2 = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(double));
-    if (places && d2) {
-        char *p = PyBytes_AS_STRING(places), *d = PyBytes_AS_STRING(d2);
-        for (Py_ssize_t i = 0; i < n; i++) {
-            memcpy(p + i * (Py_ssize_t)sizeof(int32_t), &far[i].place, sizeof(int32_t));
-            memcpy(d + i * (Py_ssize_t)sizeof(double), &far[i].d2, sizeof(double));
-        }
+    const distant *far = w->far.items;
+    const size_t n = w->far.used, wide = sizeof(int64_t);
+    const size_t places = (size_t)(w->per_slice ? w->ours.nz : 1) * 2 * (size_t)w->n_regions;
+    PyObject *counts = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(n ? places * wide : 0));
+    PyObject *d2 = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(n * sizeof(double)));
+    int64_t *next = n ? calloc(places + 1, wide) : NULL;
+    PyObject *out = NULL;
+    if (!counts || !d2 || (n && !next)) {
+        out = PyErr_NoMemory();
+        goto out;
     }
-    PyObject *out = places && d2 ? PyTuple_Pack(2, places, d2) : NULL;
-    Py_XDECREF(places);
+    for (size_t i = 0; i < n; i++)
+        next[far[i].place + 1]++;
+    if (n)
+        memcpy(PyBytes_AS_STRING(counts), next + 1, places * wide);
+    for (size_t i = 1; n && i < places; i++)
+        next[i] += next[i - 1];
+    for (size_t i = 0; i < n; i++)
+        memcpy(PyBytes_AS_STRING(d2) + wide * (size_t)next[far[i].place]++, &far[i].d2, wide);
+    out = PyTuple_Pack(2, counts, d2);
+out:
+    free(next);
+    Py_XDECREF(counts);
     Py_XDECREF(d2);
     return out;
 }
@@ -1109,7 +1115,7 @@ static PyObject *py_distances(PyObject *self, PyObject *args)
         done = measure(&w, &memory);
         Py_END_ALLOW_THREADS
         give_back(memory);
-        out = done ? listed(&w.far) : PyErr_NoMemory();
+        out = done ? listed(&w) : PyErr_NoMemory();
     }
     free(w.far.items);
     release(views, SHARED);
@@ -1164,7 +1170,7 @@ static PyObject *py_evaluate(PyObject *self, PyObject *args)
     if (!fits)
         PyErr_SetString(PyExc_ValueError, "a label is not below 16");
     else
-        out = done ? listed(&w.far) : PyErr_NoMemory();
+        out = done ? listed(&w) : PyErr_NoMemory();
 out:
     free(w.far.items);
     release(views, N);
@@ -1176,7 +1182,8 @@ static PyMethodDef functions[] = {
      "joint(reference, compared, n_labels, counts) -> (y0, y1, x0, x1)"},
     {"distances", py_distances, METH_VARARGS,
      "distances(reference, compared, lut, n_regions, in_plane, per_slice, steps, rank, "
-     "squared, z2, y2, x2, histogram, faces) -> (places, squared distances) past the table"},
+     "squared, z2, y2, x2, histogram, faces) -> what is past the table: (how many at each place, "
+     "their squared distances)"},
     {"evaluate", py_evaluate, METH_VARARGS,
      "evaluate(as distances, joint, distances, within, out) -> as distances; what is written "
      "to out holds where nothing is past the table"},

@@ -157,9 +157,8 @@ def _of_distances(found: kernel.Histogram, limit: float) -> list[Floats]:
     sums = (found.counts * distances).cumsum(axis=2)[:, :, -1]
     total = near
     if len(found.far):
-        listed = np.bincount(found.far_places, minlength=places * columns)
-        starts = np.concatenate([[0], listed.cumsum()])
-        listed = listed.reshape(places, columns)
+        starts = found.far_starts
+        listed = np.diff(starts).reshape(places, columns)
         total = near + listed
     position = 0.95 * (total - 1)
     below = np.maximum(position, 0.0).astype(np.int64)

@@ -175,9 +175,10 @@ class Surfaces:
         near = np.repeat(found.distances, found.counts[where, column].sum(axis=0))
         if not len(found.far):
             return near
-        if where.start is None:
-            inside = found.far_places % self._width == column
-            return np.concatenate([near, np.sort(found.far[inside])])
-        place = where.start * self._width + column
-        start, end = np.searchsorted(found.far_places, [place, place + 1])
-        return np.concatenate([near, found.far[start:end]])
+        starts = found.far_starts
+        places = range(len(found.counts)) if where.start is None else (where.start,)
+        parts = [
+            found.far[starts[place * self._width + column] : starts[place * self._width + column + 1]]
+            for place in places
+        ]
+        return np.concatenate([near, np.sort(np.concatenate(parts))])

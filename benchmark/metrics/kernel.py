@@ -38,8 +38,6 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Name = Literal["c", "numpy"]
-_NO_DISTANCES: Floats = np.empty(0)
-_NO_PLACES: Ints = np.empty(0, dtype=np.int64)
 _SOURCE = Path(__file__).with_name("_kernel.c")
 
 
@@ -53,16 +51,16 @@ class Histogram:
             distance to the compared ones, region by region, then the other way. Nothing is
             counted where either surface is empty.
         faces: ``(slices, 2 * regions)``: all surface voxels, in the same order.
-        far: ``(n,)`` further distances, each greater than all in ``distances``.
-        far_places: ``(n,)`` which of ``slices or 1`` times ``2 * regions`` each belongs to,
-            ascending; the distances of one place ascend.
+        far: ``(n,)`` further distances, each greater than all in ``distances``; those of one place
+            (one slice or 1, and one column) stand together and ascend.
+        far_starts: ``(places + 1,)`` where those of each place start, and their end.
     """
 
     distances: Floats
     counts: Ints
     faces: Ints
     far: Floats
-    far_places: Ints
+    far_starts: Ints
 
 
 def source_hash(text: bytes) -> str:
@@ -238,7 +236,7 @@ def evaluate(
     out: Floats = np.empty((5, len(job.counts), n_regions))
     within = int(np.searchsorted(job.steps.distances, tolerance, side="right")) - 1
     far = _C.evaluate(*job.arguments(), counts, job.steps.distances, within, out)
-    return counts, job.histogram(*far), None if far[0] else out
+    return counts, job.histogram(*far), None if far[1] else out
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,26 +282,19 @@ class _Job:
             steps.rank, steps.squared, *axes, self.counts, self.faces,
         )  # fmt: skip
 
-    def by_twin(self) -> twin.Far:
+    def by_twin(self) -> tuple[Ints, Floats]:
         return twin.distances(
             *self.maps, self.lut, self.n_regions, self.in_plane, self.per_slice, self.steps,
             self.spacing, self.counts, self.faces,
         )  # fmt: skip
 
-    def histogram(self, places: Any, squared: Any) -> Histogram:
-        """With what is past the table, as one of the kernels gave it."""
-        steps = self.steps.distances
-        if not len(places):
-            return Histogram(steps, self.counts, self.faces, _NO_DISTANCES, _NO_PLACES)
-        places, d2 = np.frombuffer(places, dtype=np.int32), np.frombuffer(squared)
-        slices, bits = places >> 4, places & 15
-        columns = np.where(bits < 8, bits, bits - 8 + self.n_regions)
-        where = slices * np.int64(2 * self.n_regions) + columns
-        if (where[1:] < where[:-1]).any():
-            order = np.argsort(where, kind="stable")
-            where, d2 = where[order], d2[order]
-        far = np.sqrt(d2)
-        starts = np.flatnonzero(np.diff(where, prepend=-1, append=-1)).tolist()
-        for start, end in pairwise(starts):
-            far[start:end].sort()
-        return Histogram(steps, self.counts, self.faces, far, where)
+    def histogram(self, listed: Any, squared: Any) -> Histogram:
+        """With what is past the table: how many there are at each place, and what."""
+        places, columns, _ = self.counts.shape
+        starts: Ints = np.zeros(places * columns + 1, dtype=np.int64)
+        far: Floats = np.sqrt(np.frombuffer(squared))
+        if len(far):
+            np.cumsum(np.frombuffer(listed, dtype=np.int64), out=starts[1:])
+            for start, end in pairwise(starts.tolist()):
+                far[start:end].sort()
+        return Histogram(self.steps.distances, self.counts, self.faces, far, starts)

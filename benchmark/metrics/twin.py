@@ -18,7 +18,6 @@ Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint16]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Far = tuple[NDArray[np.int32], Floats]
 #: Voxels that are probed together, so that memory stays small.
 _CHUNK = 1 << 16
 #: What a tree may be off by, relatively.
@@ -62,11 +61,12 @@ def distances(
     spacing: tuple[float, float, float],
     histogram: Ints,
     faces: Ints,
-) -> Far:
+) -> tuple[Ints, Floats]:
     """Fill ``histogram`` and ``faces``; see :func:`benchmark.metrics.kernel.distances`.
 
     Returns:
-        What is past the table: ``16 * slice + bit`` and squared distance of each.
+        What is past the table: how many there are at each place (slice or 1, column), and their
+        squared distances, place by place.
     """
     shape = reference.shape
     words = lut[:256][reference].astype(np.uint16)
@@ -96,13 +96,14 @@ def distances(
         left_bits.append(rest[1])
     far_at = np.concatenate([np.empty(0, dtype=at.dtype), *left_at])
     far_bits = np.concatenate([np.empty(0, dtype=np.uint16), *left_bits])
-    places, d2 = _reach_far(surface, at, bits, far_at, far_bits, reach, shape, spacing, per_slice)
+    places, d2 = _reach_far(surface, at, bits, far_at, far_bits, reach, shape, spacing, per_slice,
+                            n_regions)  # fmt: skip
     near = d2 <= table.squared[-1]
     rank = np.searchsorted(table.squared, d2[near])
-    slices, bits = places[near] >> 4, places[near] & 15
-    columns = np.where(bits < 8, bits, bits - 8 + n_regions)
-    np.add.at(histogram, (slices, columns, rank), 1)
-    return places[~near], d2[~near]
+    np.add.at(histogram, (*np.divmod(places[near], 2 * n_regions), rank), 1)
+    places, d2 = places[~near], d2[~near]
+    listed = np.bincount(places, minlength=histogram.shape[0] * histogram.shape[1])
+    return listed, d2[np.argsort(places, kind="stable")]
 
 
 def _surface(words: Words, in_plane: bool) -> Words:
@@ -186,17 +187,20 @@ def _reach_far(
     shape: tuple[int, ...],
     spacing: tuple[float, float, float],
     per_slice: bool,
-) -> Far:
-    places, found = [np.empty(0, dtype=np.int32)], [np.empty(0)]
-    for bit in range(16):
-        start = far_at[(far_bits >> bit & 1).astype(bool)]
+    n_regions: int,
+) -> tuple[Ints, Floats]:
+    """Place and squared distance of each that no step leads to."""
+    places, found = [np.empty(0, dtype=np.int64)], [np.empty(0)]
+    for bit, column in _columns(n_regions):
+        goal_bit = bit ^ 8
+        start = far_at[(far_bits >> goal_bit & 1).astype(bool)]
         if not len(start):
             continue
-        goal = at[(bits >> bit & 1).astype(bool)]
+        goal = at[(bits >> goal_bit & 1).astype(bool)]
         ours, theirs = _voxels(start, surface, reach), _voxels(goal, surface, reach)
         found.append(_nearest(ours, theirs, shape, spacing, per_slice))
         slices = ours[:, 0] if per_slice else np.zeros(len(ours), dtype=np.int64)
-        places.append((16 * slices + (bit ^ 8)).astype(np.int32))
+        places.append(slices * 2 * n_regions + column)
     return np.concatenate(places), np.concatenate(found)
 
 
