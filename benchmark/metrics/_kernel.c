@@ -18,7 +18,7 @@
 
 /* SHA-256 of this file with the digits below taken out. metrics/kernel.py refuses a build of
  * another text, so change the digits (its message names them) and build again. */
-#define SOURCE_HASH "378a1171cf75e0a3ac940c68a5774aa6110f0b2a424632133fe82ffa2a7d955d"
+#define SOURCE_HASH "73af8556950d0a51bb450fb67e782886f88ccade191aac7c18ec9bffa6f5f53f"
 
 typedef uint16_t word;
 
@@ -192,10 +192,12 @@ WIDE static uint32_t wanted_row(const word *restrict surface, word *restrict wan
     return lacking;
 }
 
-WIDE static void join_row(word *restrict into, const word *restrict from, Py_ssize_t n)
+/* Four at a time, so that what was joined is not written and read again in between. */
+WIDE static void join_rows(word *restrict into, const word *a, const word *b, const word *c,
+                           const word *d, Py_ssize_t n)
 {
     for (Py_ssize_t x = 0; x < n; x++)
-        into[x] |= from[x];
+        into[x] |= a[x] | b[x] | c[x] | d[x];
 }
 
 /* Leaves in `hits` what was wanted and takes it from there; returns what all hits hold. */
@@ -215,6 +217,15 @@ WIDE static uint32_t count_row(const word *hits, Py_ssize_t n, int bit)
     uint32_t found = 0;
     for (Py_ssize_t x = 0; x < n; x++)
         found += hits[x] >> bit & 1;
+    return found;
+}
+
+/* The same of what both maps hold. */
+WIDE static uint32_t count_both(const word *row, Py_ssize_t n, int bit)
+{
+    uint32_t found = 0;
+    for (Py_ssize_t x = 0; x < n; x++)
+        found += row[x] >> bit & row[x] >> (bit + 8) & 1;
     return found;
 }
 
@@ -388,6 +399,14 @@ static void fill_words(work *w)
         }
 }
 
+static inline int few(word bits)
+{
+    int n = 0;
+    for (; bits; bits &= (word)(bits - 1))
+        n++;
+    return n <= 4;
+}
+
 /* Surfaces, their voxels counted, and those voxels counted that lie on both. */
 static void find_surface(work *w)
 {
@@ -395,7 +414,9 @@ static void find_surface(work *w)
     for (Py_ssize_t z = 0; z < w->ours.nz; z++) {
         /* Two tables each: the same count is not written twice in a row. */
         uint32_t low[2][256] = {{0}}, high[2][256] = {{0}}, both[2][256] = {{0}};
+        int64_t *faces = w->faces + z * 2 * w->n_regions;
         word present = 0;
+        int tabled = 0;
         for (Py_ssize_t y = 0; y < w->ours.ny; y++) {
             const int32_t *e = w->extent + 2 * (z * w->ours.ny + y);
             if (e[0] == e[1])
@@ -408,6 +429,21 @@ static void find_surface(work *w)
             present |= held;
             if (!held)
                 continue;
+            /* Few regions are counted one by one, many in tables. */
+            if (few(held)) {
+                for (word rest = held; rest; rest &= (word)(rest - 1)) {
+                    int bit = lowest(rest);
+                    faces[slot(w, bit)] += count_row(out, n, bit);
+                }
+                for (word rest = held & held >> 8; rest; rest &= (word)(rest - 1)) {
+                    int r = lowest(rest);
+                    uint32_t shared = count_both(out, n, r);
+                    column_of(w, z, r)[0] += shared;
+                    column_of(w, z, 8 + r)[0] += shared;
+                }
+                continue;
+            }
+            tabled = 1;
             /* The padding behind the row is zero, so reading on in blocks of four is harmless. */
             for (Py_ssize_t x = 0; x < n; x += 4) {
                 uint64_t any;
@@ -422,8 +458,7 @@ static void find_surface(work *w)
                 }
             }
         }
-        int64_t *faces = w->faces + z * 2 * w->n_regions;
-        for (int i = 1; present && i < 256; i++) {
+        for (int i = 1; tabled && i < 256; i++) {
             uint32_t ours = low[0][i] + low[1][i], theirs = high[0][i] + high[1][i];
             uint32_t shared = both[0][i] + both[1][i];
             for (int r = 0; (ours | theirs | shared) && r < w->n_regions; r++)
@@ -446,18 +481,29 @@ static void find_surface(work *w)
 enum { CROWDED = 32 };
 
 /* Take the first steps for all voxels of a row; returns the first step not taken. */
-static int probe_row(work *w, const word *surface, Py_ssize_t z, Py_ssize_t n)
+static int probe_row(work *w, const word *surface, Py_ssize_t z, Py_ssize_t n, uint32_t lacking)
 {
     int t = 1;
-    while (t < w->n_steps && t < CROWDED) {
+    /* What few are left is faster one by one. */
+    for (uint32_t found = 0; t < w->n_steps && t < CROWDED && found < lacking - lacking / 16;) {
         const int32_t rank = w->rank[t];
         memset(w->hits, 0, (size_t)n * sizeof(word));
-        for (; t < w->n_steps && w->rank[t] == rank; t++)
-            join_row(w->hits, surface + w->jump[t], n);
+        int end = t;
+        while (end < w->n_steps && w->rank[end] == rank)
+            end++;
+        for (; t < end; t += 4) {
+            const word *s[4];
+            for (int i = 0; i < 4; i++)
+                s[i] = surface + w->jump[t + i < end ? t + i : end - 1];
+            join_rows(w->hits, s[0], s[1], s[2], s[3], n);
+        }
+        t = end;
         word any = hit_row(w->wanted, w->hits, n);
         for (; any; any &= (word)(any - 1)) {
             int bit = lowest(any);
-            column_of(w, z, bit ^ 8)[rank] += count_row(w->hits, n, bit);
+            uint32_t hits = count_row(w->hits, n, bit);
+            column_of(w, z, bit ^ 8)[rank] += hits;
+            found += hits;
         }
     }
     return t;
@@ -498,7 +544,7 @@ static int probe(work *w)
             uint32_t lacking = wanted_row(surface, w->wanted, n, w->active[z]);
             if (!lacking)
                 continue;
-            int t = lacking > 16 && 3 * lacking > n ? probe_row(w, surface, z, n) : 1;
+            int t = lacking > 16 && 3 * lacking > n ? probe_row(w, surface, z, n, lacking) : 1;
             memset(w->wanted + n, 0, 4 * sizeof(word));
             voxel *rest = room_for(&w->left, lacking);
             if (!rest)
