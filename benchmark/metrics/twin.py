@@ -1,8 +1,7 @@
 """The kernel without a compiler: joint counts, surfaces and surface distances by NumPy and SciPy.
 
-Gives the same bits as ``_kernel.c``, which says how that is possible. Only voxels that no step of
-the table leads to the other surface are looked up in a k-d tree. A tree computes with rounded
-coordinates, so whatever it finds as near as the nearest, up to rounding, is measured again.
+Gives the same bits as ``_kernel.c``, which says how that is possible. Voxels that no step of the
+table leads to the other surface are left to ``reach.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .steps import Steps, squares
+from .reach import nearest
+from .steps import Steps
 
 __all__ = ["distances", "joint"]
 
@@ -20,8 +20,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 #: Voxels that are probed together, so that memory stays small.
 _CHUNK = 1 << 16
-#: What a tree may be off by, relatively.
-_TIE = 1e-9
+#: After how many steps to give up probing where fewer than a tenth of so many voxels are near.
+_TRIED, _MANY = 12, 2000
 
 
 def joint(
@@ -149,8 +149,10 @@ def _probe(
     start = 0
     keep = np.flatnonzero(wanted)
     at, wanted, slices = at[keep], wanted[keep], slices[keep]
+    asked = len(at)
     for rank, end in enumerate(ends):
-        if not len(at):
+        # Where hardly anything is near, more steps are wasted: what is left is looked up anyway.
+        if not len(at) or (start > _TRIED and len(at) > max(_MANY, 0.9 * asked)):
             break
         hit = flat[at + jumps[start]]
         for jump in jumps[start + 1 : end].tolist():
@@ -198,7 +200,7 @@ def _reach_far(
             continue
         goal = at[(bits >> goal_bit & 1).astype(bool)]
         ours, theirs = _voxels(start, surface, reach), _voxels(goal, surface, reach)
-        found.append(_nearest(ours, theirs, shape, spacing, per_slice))
+        found.append(nearest(ours, theirs, shape, spacing, per_slice))
         slices = ours[:, 0] if per_slice else np.zeros(len(ours), dtype=np.int64)
         places.append(slices * 2 * n_regions + column)
     return np.concatenate(places), np.concatenate(found)
@@ -209,40 +211,3 @@ def _voxels(at: Ints, padded: Words, reach: NDArray[np.int32]) -> Ints:
     found = np.stack(np.unravel_index(at, padded.shape), axis=1).astype(np.int64)
     found -= reach
     return found
-
-
-def _nearest(
-    start: Ints,
-    goal: Ints,
-    shape: tuple[int, ...],
-    spacing: tuple[float, float, float],
-    per_slice: bool,
-) -> Floats:
-    """Squared distance from each of ``start`` to the nearest of ``goal``, ``(n, 3)`` voxels."""
-    # Imported here because it costs as much as all the rest, and is not always needed.
-    from scipy.spatial import cKDTree
-
-    scale = np.array(spacing, dtype=np.float64)
-    if per_slice:
-        # One tree serves all slices: set so far apart that none is another's neighbour.
-        scale[0] = 4.0 * float(np.dot(shape[1:], scale[1:]))
-    axes = [squares(s, n) for s, n in zip(spacing, shape, strict=True)]
-
-    def measured(ours: Ints, theirs: Ints) -> Floats:
-        dz, dy, dx = np.moveaxis(np.abs(ours - theirs), -1, 0)
-        d2: Floats = (axes[0][dz] + axes[1][dy]) + axes[2][dx]
-        return np.where(dz == 0, d2, np.inf) if per_slice else d2
-
-    tree = cKDTree(goal * scale, balanced_tree=False, compact_nodes=False)
-    best: Floats = np.empty(len(start))
-    waiting, k = np.arange(len(start)), min(2, len(goal))
-    while len(waiting):
-        found = tree.query(start[waiting] * scale, k=k)
-        far, near = (np.reshape(part, (-1, k)) for part in found)
-        best[waiting] = measured(start[waiting, None], goal[near]).min(axis=1)
-        if k == len(goal):
-            break
-        # Where the last one found is a tie, there may be more.
-        waiting = waiting[far[:, -1] <= far[:, 0] * (1 + _TIE)]
-        k = min(4 * k, len(goal))
-    return best
