@@ -4,8 +4,9 @@
 
 Each reference segmentation is compared with itself altered as ``altered.py`` says. A line is a
 quantity that is wrong in at least one case: the means of the official value and of ours over the
-cases where both are numbers, in how many cases they differ, the median and the greatest difference
-over those (official minus ours), and the case that has it.
+cases where both are numbers; in how many cases they differ, or only one of them is a number (as in
+scar-free hearts, whose infarction the official code scores 1); the median and the greatest
+difference where there is one (official minus ours); and the case that has it.
 """
 
 from __future__ import annotations
