@@ -11,13 +11,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from benchmark.cli._app import app, run_app
 from benchmark.doctor import PEERS, conformance, engine, examine_engine, examine_peer
 from benchmark.doctor.conformance import DEFINITIONS
 from benchmark.doctor.peers import Peer, Question
 
-MEDPY, MONAI, SURFACE, ITK = PEERS
+BY_NAME = {peer.name: peer for peer in PEERS}
+MEDPY, MONAI = BY_NAME["medpy"], BY_NAME["monai"]
+SURFACE, ITK = BY_NAME["surface-distance"], BY_NAME["SimpleITK"]
 
 
 @pytest.fixture
@@ -144,6 +147,86 @@ def test_surface_distance_weighs_surface_elements():
     hd95 = found["compute_robust_hausdorff(95)"]
     assert hd95.means == "surface elements weighted by area, not voxels"
     assert found["compute_robust_hausdorff(100)"].means == "ours"
+
+
+@pytest.mark.filterwarnings("ignore")  # about versions of NumPy, on import
+def test_panoptica_pools_its_percentile_and_averages_directions():
+    found = asked(BY_NAME["panoptica"], "panoptica")
+    assert found["HD"].means == "ours"
+    assert found["HD95"].means == "95th percentile of both directions POOLED"
+    assert found["ASSD"].means == "mean of the two directed means"
+    assert found["NSD(threshold=2)"].means == "mean of the two directed shares"
+    one_empty = [a for a in found["HD95"].answers if a.right is None and not a.raised]
+    assert len(one_empty) == 2
+    assert all(a.theirs == pytest.approx(70.0598, abs=1e-4) for a in one_empty)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_nnunet_measures_overlap_as_we_do():
+    found = asked(BY_NAME["nnunetv2"], "nnunetv2.evaluation.evaluate_predictions")
+    for name in ("compute_metrics Dice", "compute_metrics IoU"):
+        assert (found[name].agreeing, found[name].means, found[name].why) == (17, "ours", ())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_seg_metrics_scores_a_complete_miss_as_perfect(caplog):
+    found = asked(BY_NAME["seg-metrics"], "seg_metrics.seg_metrics")
+    assert "a mask empty: gives 0 for undefined" in found["hd"].why
+    assert found["hd"].worst.theirs > 1e19
+    assert found["hd95"].why[0].endswith("percentile of both directions POOLED")
+    assert not caplog.records
+
+
+class BinaryPairwiseMeasures:
+    """The class of MetricsReloaded as far as it is asked, which no package index has."""
+
+    def __init__(self, pred, ref, measures=(), pixdim=None, dict_args=None):
+        self.pred, self.ref, self.pixdim = pred, ref, pixdim
+        assert dict_args == {"hd_perc": 95, "nsd": 2.0}
+
+    def distances(self):
+        borders = [m - ndimage.binary_erosion(m) for m in (self.ref, self.pred)]
+        maps = [ndimage.distance_transform_edt(1 - b, sampling=self.pixdim) for b in borders]
+        return maps[1][borders[0] > 0], maps[0][borders[1] > 0]
+
+    def dsc(self):
+        sizes = self.pred.sum() + self.ref.sum()
+        return 2 * (self.pred * self.ref).sum() / sizes if sizes else 1
+
+    def intersection_over_union(self):
+        union = (self.pred + self.ref > 0).sum()
+        return (self.pred * self.ref).sum() / union if union else math.nan
+
+    def measured(self, of):
+        return of(*self.distances()) if (self.pred + self.ref).any() else 0
+
+    def measured_hausdorff_distance(self):
+        return self.measured(lambda a, b: max(a.max(), b.max()))
+
+    def measured_hausdorff_distance_perc(self):
+        return self.measured(lambda a, b: max(np.percentile(a, 95), np.percentile(b, 95)))
+
+    def measured_average_distance(self):
+        return self.measured(lambda a, b: (a.sum() + b.sum()) / (len(a) + len(b)))
+
+    def measured_masd(self):
+        return self.measured(lambda a, b: 0.5 * (a.sum() / len(a) + b.sum() / len(b)))
+
+    def normalised_surface_distance(self):
+        both = np.concatenate(self.distances())
+        return (both <= 2.0).sum() / len(both)
+
+
+@pytest.mark.filterwarnings("ignore")  # it divides by numbers of surface voxels that are 0
+def test_metrics_reloaded_means_what_we_mean_but_for_empty_masks():
+    module = SimpleNamespace(BinaryPairwiseMeasures=BinaryPairwiseMeasures)
+    report = examine_peer(BY_NAME["MetricsReloaded"], lambda name: module)
+    assert len(report.findings) == 7
+    for found in report.findings:
+        assert found.means == "ours", found.question.name
+        assert found.agreeing >= 14
+    hd = report.findings[2]
+    assert any(text.startswith("both masks empty: gives 0 for undefined") for text in hd.why)
 
 
 def stand_in(function, metric):

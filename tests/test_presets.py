@@ -13,8 +13,10 @@ import pytest
 import benchmark
 from benchmark.doctor import conformance
 from benchmark.errors import DataError, UsageError
+from benchmark.nifti import write_labels
 from benchmark.presets import beside, preset, presets
 from benchmark.regions import Region
+from benchmark.types import Volume
 
 EMIDEC = Path(
     os.environ.get("SCARBENCH_EMIDEC", Path(__file__).parents[2] / "shared" / "data" / "emidec")
@@ -347,6 +349,33 @@ def test_monai_is_monai(name, reference, prediction):
         }
         for metric, value in expected.items():
             same(found[f"{structure} {metric}"], float(value), rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")  # nnU-Net divides by nothing and imports what is deprecated
+def test_nnunet_is_nnunet(tmp_path):
+    """Its evaluator on files, one after the other instead of in a pool, and its mean over them."""
+    nn = pytest.importorskip("nnunetv2.evaluation.evaluate_predictions")
+    from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
+
+    regions = {s: tuple(map(int, Region(s).labels)) for s in STRUCTURES}
+    ours, theirs = preset("nnunet"), []
+    found = []
+    for name, *pair in cases():
+        paths = [str(tmp_path / f"{name}_{side}.nii.gz") for side in ("reference", "prediction")]
+        for path, labels in zip(paths, pair, strict=True):
+            like = Volume(labels, SPACING, np.diag([*SPACING[::-1], 1.0]))
+            write_labels(Path(path), labels, like)
+        told = nn.compute_metrics(*paths, SimpleITKIO(), list(regions.values()))["metrics"]
+        theirs.append({f"{s} {m}": v for s, r in regions.items() for m, v in told[r].items()})
+        found.append(ours.values(*pair, SPACING))
+        assert list(found[-1]) == list(ours.values(heart(), heart(), SPACING))
+        assert set(theirs[-1]) == set(found[-1])
+        for quantity, expected in theirs[-1].items():
+            same(found[-1][quantity], float(expected), rel=1e-15)
+    for quantity in found[0]:
+        expected = np.nanmean([told[quantity] for told in theirs])
+        same(ours.mean([values[quantity] for values in found]), float(expected))
+    assert math.isnan(theirs[5]["scar Dice"])
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,23 +1,19 @@
-"""Other packages that measure masks: how each is asked, as its documentation says.
+"""Other packages that measure masks, and what each of their functions is taken for.
 
-None of them is needed; a question is a function of its own, so that one that raises is one answer.
+None of them is needed. How they are asked is in :mod:`~benchmark.doctor.asking`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from . import asking
+from .asking import Ask
 from .conformance import Case
 
 __all__ = ["PEERS", "Peer", "Question"]
-
-Ask = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -55,93 +51,8 @@ class Peer:
     notes: str = ""
 
 
-def _medpy(binary: Any, case: Case) -> dict[str, Ask]:
-    pair, spacing = (case.prediction, case.reference), case.spacing
-    return {
-        "dc": lambda: binary.dc(*pair),
-        "jc": lambda: binary.jc(*pair),
-        "hd": lambda: binary.hd(*pair, voxelspacing=spacing),
-        "hd95": lambda: binary.hd95(*pair, voxelspacing=spacing),
-        "assd": lambda: binary.assd(*pair, voxelspacing=spacing),
-        "asd": lambda: binary.asd(*pair, voxelspacing=spacing),
-    }
-
-
-def _monai(metrics: Any, case: Case) -> dict[str, Ask]:
-    torch = import_module("torch")
-
-    def tensor(mask: NDArray[np.bool_]) -> Any:
-        return torch.from_numpy(mask[None, None].astype(np.float32))
-
-    pair = tensor(case.prediction), tensor(case.reference)
-    options: dict[str, Any] = {"include_background": True, "spacing": list(case.spacing)}
-    hausdorff = metrics.compute_hausdorff_distance
-    surface = metrics.compute_average_surface_distance
-    return {
-        "compute_dice": lambda: metrics.compute_dice(*pair),
-        "compute_iou": lambda: metrics.compute_iou(*pair),
-        "compute_hausdorff_distance": lambda: hausdorff(*pair, **options),
-        "compute_hausdorff_distance(95)": lambda: hausdorff(*pair, percentile=95, **options),
-        "compute_average_surface_distance(symmetric)": lambda: surface(
-            *pair, symmetric=True, **options
-        ),
-        "compute_average_surface_distance": lambda: surface(*pair, **options),
-        "compute_surface_dice(2.0)": lambda: metrics.compute_surface_dice(*pair, [2.0], **options),
-    }
-
-
-def _surface_distance(package: Any, case: Case) -> dict[str, Ask]:
-    pair = case.reference, case.prediction
-
-    def found() -> Any:
-        return package.compute_surface_distances(*pair, case.spacing)
-
-    return {
-        "compute_dice_coefficient": lambda: package.compute_dice_coefficient(*pair),
-        "compute_robust_hausdorff(100)": lambda: package.compute_robust_hausdorff(found(), 100),
-        "compute_robust_hausdorff(95)": lambda: package.compute_robust_hausdorff(found(), 95),
-        "compute_average_surface_distance[0]": lambda: package.compute_average_surface_distance(
-            found()
-        )[0],
-        "compute_average_surface_distance[1]": lambda: package.compute_average_surface_distance(
-            found()
-        )[1],
-        "compute_surface_dice_at_tolerance(2)": lambda: package.compute_surface_dice_at_tolerance(
-            found(), 2
-        ),
-    }
-
-
-def _simpleitk(sitk: Any, case: Case) -> dict[str, Ask]:
-    def image(mask: NDArray[np.bool_]) -> Any:
-        made = sitk.GetImageFromArray(mask.astype(np.uint8))
-        made.SetSpacing(case.spacing[::-1])
-        return made
-
-    def asked(kind: str, name: str, *label: int) -> Ask:
-        def ask() -> float:
-            process = sitk.ProcessObject
-            before = process.GetGlobalWarningDisplay()
-            process.SetGlobalWarningDisplay(False)  # it writes to stderr itself
-            try:
-                made = getattr(sitk, kind)()
-                made.Execute(image(case.reference), image(case.prediction))
-                return float(getattr(made, name)(*label))
-            finally:
-                process.SetGlobalWarningDisplay(before)
-
-        return ask
-
-    overlap, hausdorff = "LabelOverlapMeasuresImageFilter", "HausdorffDistanceImageFilter"
-    return {
-        "GetDiceCoefficient": asked(overlap, "GetDiceCoefficient", 1),
-        "GetJaccardCoefficient": asked(overlap, "GetJaccardCoefficient", 1),
-        "GetHausdorffDistance": asked(hausdorff, "GetHausdorffDistance"),
-        "GetAverageHausdorffDistance": asked(hausdorff, "GetAverageHausdorffDistance"),
-    }
-
-
 _VOXEL_SETS = "between sets of voxels, inner ones included, not surfaces"
+_ITK_SURFACES = "surfaces of 26 neighbours that the edge of the image is no part of"
 
 #: Every package that is asked, whether it is installed or not.
 PEERS = (
@@ -156,7 +67,7 @@ PEERS = (
             Question("assd", "assd"),
             Question("asd", "asd_pred_to_ref"),
         ),
-        _medpy,
+        asking.medpy,
         "voxelspacing defaults to 1: without it distances are in voxels",
     ),
     Peer(
@@ -171,7 +82,7 @@ PEERS = (
             Question("compute_average_surface_distance", "assd"),
             Question("compute_surface_dice(2.0)", "nsd@2mm"),
         ),
-        _monai,
+        asking.monai,
         "NaN leaves its means, and a mean of nothing is 0.0; spacing defaults to 1",
     ),
     Peer(
@@ -185,7 +96,7 @@ PEERS = (
             Question("compute_average_surface_distance[1]", "asd_pred_to_ref"),
             Question("compute_surface_dice_at_tolerance(2)", "nsd@2mm"),
         ),
-        _surface_distance,
+        asking.surface_distance,
     ),
     Peer(
         "SimpleITK",
@@ -196,6 +107,55 @@ PEERS = (
             Question("GetHausdorffDistance", "hd", _VOXEL_SETS),
             Question("GetAverageHausdorffDistance", "masd", _VOXEL_SETS),
         ),
-        _simpleitk,
+        asking.simpleitk,
+    ),
+    Peer(
+        "panoptica",
+        "panoptica",
+        (
+            Question("DSC", "dice"),
+            Question("IOU", "iou"),
+            Question("HD", "hd"),
+            Question("HD95", "hd95"),
+            Question("ASSD", "assd"),
+            Question("NSD(threshold=2)", "nsd@2mm"),
+        ),
+        asking.panoptica,
+        "in its evaluator the threshold of NSD is the smallest spacing and cannot be given",
+    ),
+    Peer(
+        "nnunetv2",
+        "nnunetv2.evaluation.evaluate_predictions",
+        (Question("compute_metrics Dice", "dice"), Question("compute_metrics IoU", "iou")),
+        asking.nnunet,
+        "NaN leaves its means without a count; it measures no distances",
+    ),
+    Peer(
+        "MetricsReloaded",
+        "MetricsReloaded.metrics.pairwise_measures",
+        (
+            Question("dsc", "dice"),
+            Question("intersection_over_union", "iou"),
+            Question("measured_hausdorff_distance", "hd"),
+            Question("measured_hausdorff_distance_perc", "hd95"),
+            Question("measured_average_distance", "assd"),
+            Question("measured_masd", "masd"),
+            Question("normalised_surface_distance", "nsd@2mm"),
+        ),
+        asking.metrics_reloaded,
+        "pixdim defaults to none: distances in voxels; the tolerance of NSD to 1",
+    ),
+    Peer(
+        "seg-metrics",
+        "seg_metrics.seg_metrics",
+        (
+            Question("dice", "dice"),
+            Question("jaccard", "iou"),
+            Question("hd", "hd", _ITK_SURFACES),
+            Question("hd95", "hd95", f"{_ITK_SURFACES}; percentile of both directions POOLED"),
+            Question("msd", "assd", _ITK_SURFACES),
+        ),
+        asking.seg_metrics,
+        "spacing defaults to 1",
     ),
 )
