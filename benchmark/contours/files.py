@@ -7,17 +7,24 @@ every number is one and is finite, and whether each contour lies on the grid it 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, near_misses
 from ..types import Contour
 from .filling import checked_on_grid
 
-__all__ = ["MAX_BYTES", "MAX_POINTS", "as_rows", "checked_contours", "read_contours"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_POINTS",
+    "as_rows",
+    "checked_contours",
+    "find_contours",
+    "read_contours",
+]
 
 #: A hundred times what the contours of a large cine study need.
 MAX_BYTES = 100_000_000
@@ -28,6 +35,29 @@ MAX_POINTS = 20_000
 def as_rows(contours: Iterable[Contour]) -> list[list[Any]]:
     """What a file of these contours holds, ready for JSON."""
     return [[c.slice, c.kind, c.points.tolist()] for c in contours]
+
+
+def find_contours(folder: Path | None, cases: Collection[str]) -> dict[str, Path]:
+    """Files of contours by case, ``<case>.json``; none without a folder.
+
+    Args:
+        folder: Where they lie, flat.
+        cases: Those that may have contours; not all need to.
+
+    Raises:
+        DataError: There is no such folder, it holds no such file, or one of no case.
+    """
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise DataError(f"There is no folder of contours {folder}.")
+    found = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    if not found:
+        raise DataError(f"{folder} holds no contours.", "Name each file <case>.json.")
+    for case, path in found.items():
+        if case not in cases:
+            raise DataError(f"{path} belongs to no reference case.", near_misses(case, cases))
+    return found
 
 
 def read_contours(path: Path, shape: Sequence[int]) -> tuple[Contour, ...]:
