@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from benchmark import Contour, DataError, Region, Segmentation
 from benchmark.cli._app import app, run_app
 from benchmark.compare import compare
 from benchmark.contour_scoring import FITTED
-from benchmark.contours import contours_to_labels, read_contours, score_contours
+from benchmark.contours import contours_to_labels, fit_contours, read_contours, score_contours
 from benchmark.contours.files import MAX_POINTS, as_rows, checked_contours, find_contours
 from benchmark.contours.filling import MADE, outlined
 from benchmark.errors import UsageError
@@ -25,6 +26,8 @@ from benchmark.evaluate import evaluate
 from benchmark.experiment import rerun
 from benchmark.leaderboard import leaderboard
 from benchmark.metrics.cards import cards, contour_cards, select, select_contour
+from benchmark.nifti import write_labels
+from benchmark.plan import resolve
 from benchmark.progress import Reporter
 from benchmark.scoring import SCORES, ScoreTask, score, score_case
 from benchmark.table import Quantity, load_runs, read_runs
@@ -33,6 +36,10 @@ SHAPE = (3, 40, 60)
 #: Pixels twice as high as wide: what swaps the axes is off by a factor of two.
 SPACING = (8.0, 2.0, 1.0)
 DIAGONAL = math.hypot(80, 60)
+EMIDEC = Path(
+    os.environ.get("SCARBENCH_EMIDEC", Path(__file__).parents[2] / "shared" / "data" / "emidec")
+)
+needs_emidec = pytest.mark.skipif(not EMIDEC.is_dir(), reason=f"no EMIDEC data at {EMIDEC}")
 NAMES = ["hd_points", "hd", "masd", "dice", "iou"]
 Run = Callable[..., Any]
 
@@ -282,6 +289,22 @@ def test_contours_off_the_grid_are_refused() -> None:
     labels = np.zeros(SHAPE, np.uint8)
     with pytest.raises(DataError, match="slices 0 to 2"):
         task(heart(1, 6, 12), prediction=labels, compared_contours=heart(3, 6, 12))
+
+
+@needs_emidec
+@pytest.mark.parametrize("name", ["Case_N013", "Case_P002"])
+def test_real_hearts_moved_by_a_pixel_are_a_pixel_away(name: str) -> None:
+    path = EMIDEC / "emidec-dataset-1.0.1" / name / "Contours" / f"{name}.nii.gz"
+    image = nib.load(path)
+    codes = np.asarray(image.dataobj).T.astype(np.uint8)
+    spacing = tuple(map(float, image.header.get_zooms()[::-1]))
+    moved = np.roll(codes, 1, axis=2)
+    given = ScoreTask("a", codes, moved, spacing, reference_contours=fit_contours(codes, spacing))
+    frame = contour_scores(given, levels=["volume"])
+    for kind in ("endo", "epi"):
+        assert one(frame, kind, "hd").value == pytest.approx(spacing[2], rel=1e-6)
+        assert spacing[2] / 2 < one(frame, kind, "masd").value < spacing[2]
+        assert 0.7 < one(frame, kind, "dice").value < 1
 
 
 # Definitions --------------------------------------------------------------------------------------
@@ -660,6 +683,23 @@ def test_folders_of_contours_are_scored_beside_masks(folders: Path) -> None:
     fitted = evaluated(folders, reference_contours=references, metrics=["hd_points"])
     assert set(fitted.metric) == {"hd_points"}
     assert one(fitted, "epi", "hd_points").message == FITTED
+
+
+def test_a_data_set_brings_its_own_contours(contoured: Contoured, tmp_path: Path) -> None:
+    dataset = resolve("datasets", contoured.dataset(), {}).plugin
+    for case in ("a", "b"):
+        loaded = dataset.load(case)
+        write_labels(
+            tmp_path / "pred" / f"{case}.nii.gz", loaded.reference.labels, loaded.study.target
+        )
+    summary = evaluate(dataset, tmp_path / "pred", tmp_path / "out", roles=["test"])
+    assert summary.missing == ("c",)
+    scores = pd.read_parquet(tmp_path / "out" / "scores.parquet")
+    for case, status in (("a", "ok"), ("c", "no_prediction")):
+        ours = scores[(scores.case == case) & (scores.dim == "contour")]
+        assert one(ours, "epi", "hd").status == status
+    with pytest.raises(UsageError, match="not with --dataset"):
+        evaluate(dataset, tmp_path / "pred", tmp_path / "out", reference_contours=tmp_path)
 
 
 def test_contours_with_nothing_to_compare_them_with_are_refused(folders: Path) -> None:
