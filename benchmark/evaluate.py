@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .atomic import replacing
-from .errors import BenchError, DataError, near_misses
+from .contours.files import find_contours, read_contours
+from .errors import BenchError, DataError, UsageError, near_misses
 from .grid import Grid, same_grid
 from .labels import CANONICAL, LabelMap
 from .masks import find_files
@@ -81,6 +82,8 @@ def evaluate(
     metrics: Collection[str] | None = None,
     reporter: Reporter | None = None,
     watch: Callable[[ScoreTask], None] | None = None,
+    reference_contours: Path | None = None,
+    contours: Path | None = None,
 ) -> Summary:
     """Score a folder of predictions and write ``scores``, ``counts``, ``features`` and a CSV.
 
@@ -98,21 +101,31 @@ def evaluate(
         metrics: Names of metrics; all by default.
         reporter: Told of each case.
         watch: Given each case that could be read, before it is scored.
+        reference_contours: A folder of contours (:mod:`benchmark.contours.files`) beside a
+            reference folder; a data set brings its own.
+        contours: The same for the predictions; without, contours are fitted to their labels.
 
     Raises:
         DataError: A folder is missing or empty, ``out`` cannot be written, or predictions are
             extra, duplicate, misshapen or misaligned.
-        UsageError: A metric is unknown.
+        UsageError: A metric is unknown, or contours are given where there are none to compare with.
     """
-    select(metrics)
+    own = isinstance(reference, Dataset)
+    if (own and reference_contours) or (contours and not own and not reference_contours):
+        raise UsageError(
+            "Contours are compared with those of a data set, or of a folder beside the references.",
+            "Give --reference-contours with --reference, and not with --dataset.",
+        )
+    select(metrics, contours=own or reference_contours is not None)
     source: References
     if isinstance(reference, Dataset):
         source = DatasetReferences(reference, roles)
         codes = prediction_labels or CANONICAL
     else:
-        source = FolderReferences(reference, labels, images, apex)
+        source = FolderReferences(reference, labels, images, apex, reference_contours)
         codes = prediction_labels or labels
     found = find_files(prediction, "prediction", "Contours")
+    outlines = find_contours(contours, source.known)
     reporter = reporter or Reporter()
     files = {name: out / f"{name}.parquet" for name in TABLES} | {"csv": out / "scores.csv"}
     failed: dict[str, str] = {}
@@ -128,7 +141,7 @@ def evaluate(
         lines.writeheader()
         notes = _checked(source, found)
         advance = stack.enter_context(reporter.stage("score", len(source.ids)))
-        for case, rows, fault in _scored(source, found, codes, metrics, watch):
+        for case, rows, fault in _scored(source, found, codes, metrics, watch, outlines):
             if fault is not None:
                 failed[case] = fault
             for name, writer in writers.items():
@@ -182,6 +195,7 @@ def _scored(
     codes: LabelMap,
     metrics: Collection[str] | None,
     watch: Callable[[ScoreTask], None] | None,
+    outlines: Mapping[str, Path],
 ) -> Iterator[tuple[str, CaseScores, str | None]]:
     """Case by case: its rows, and what went wrong with it."""
     for case in source.ids:
@@ -202,10 +216,14 @@ def _scored(
             "apex": reference.apex,
             "slice_positions": reference.slice_positions,
             "image": reference.image,
+            "reference_contours": reference.contours,
         }
         mistake, drawn = None, None
         try:
+            path, shape = outlines.get(case), reference.labels.shape
+            drawn_contours = () if path is None else read_contours(path, shape)
             drawn = _prediction(found.get(case), codes, reference.grid)
+            task["compared_contours"] = drawn_contours
         except BenchError as error:
             mistake = error.problem
         if mistake is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .atomic import unwritable
 from .errors import DataError, UsageError
+from .metrics.definition import card_key
 from .parameters import parse_spec
 from .plan import RunRequest, resolve
 from .plugins import Method
@@ -149,7 +150,8 @@ def _difference(before: Path, after: Path, metrics: Collection[str]) -> tuple[in
     frames = [pd.read_parquet(p / "scores.parquet")[[*keys, "value", "status"]]
               for p in (before, after)]  # fmt: skip
     # A metric that came later is nothing in which the old run could be repeated.
-    frames[1] = frames[1][frames[1]["metric"].isin(list(metrics))]
+    defined = [card_key(*pair) for pair in zip(frames[1]["metric"], frames[1]["dim"], strict=True)]
+    frames[1] = frames[1][[key in metrics for key in defined]]
     # nulls are no keys to merge on
     frames = [f.assign(slice=f["slice"].fillna(-1), dim=f["dim"].fillna("")) for f in frames]
     both = frames[0].merge(frames[1], on=keys, how="outer", suffixes=("", "_now"), indicator=True)

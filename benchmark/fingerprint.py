@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .contours.files import checked_contours
 from .errors import BenchError, DataError
 from .plugins import Dataset
 from .store import write_json
@@ -82,6 +83,12 @@ def _loaded(dataset: Dataset, case_id: str) -> Case:
     if case.reference.labels is None:
         raise DataError(f"The reference of {case_id!r} has contours only.",
                         "Let the data set turn them into labels too.")  # fmt: skip
+    shape = case.study.target.shape
+    for name, drawn in {"reference": case.reference, **case.readers}.items():
+        try:
+            checked_contours(drawn.contours, shape)
+        except DataError as error:
+            raise DataError(f"{case_id!r}, {name}: {error.problem}", error.fix) from None
     return case
 
 

@@ -261,7 +261,7 @@ def _excluded(runs: Sequence[Run], roles: Sequence[str]) -> int:
 
 
 def _used_cards(runs: Sequence[Run], columns: Sequence[Quantity]) -> dict[str, str]:
-    used = {c.metric for c in columns}
+    used = {c.card for c in columns}
     found = {n: h for run in runs for n, h in run.record.metric_cards.items() if n in used}
     return dict(sorted(found.items()))
 

@@ -89,7 +89,7 @@ def csv_text(board: Leaderboard) -> str:
                  " ".join(map(str, row.seeds)), row.folds, column.region, column.metric,
                  column.dim, column.level, board.units[k], board.better[k], cell.mean, cell.low,
                  cell.high, cell.n_defined, cell.n_total, row.train_seconds, row.seconds_per_case,
-                 row.parameters, board.metric_cards.get(column.metric), row.note]
+                 row.parameters, board.metric_cards.get(column.card), row.note]
             )  # fmt: skip
     return csv_table(header, lines)
 

@@ -12,7 +12,8 @@ from .policies import Policy, resolve
 __all__ = ["Line", "overview"]
 
 #: Metric and dim of the lines, for each region in this order.
-_SHOWN = (("dice", None), ("hd95", "3d"), ("assd", "3d"), ("absolute_volume_error_ml", None))
+_SHOWN = (("dice", None), ("hd95", "3d"), ("assd", "3d"), ("absolute_volume_error_ml", None),
+          ("dice", "contour"), ("hd", "contour"), ("masd", "contour"))  # fmt: skip
 _COLUMNS = ["case", "region", "metric", "dim", "value", "worst", "status", "unit", "better",
             "best"]  # fmt: skip
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .contained import Contained
+from .contours.files import as_rows, checked_contours
+from .contours.filling import MADE, OUTLINED
 from .errors import DataError, PluginError
 from .fingerprint import combined
 from .nifti import write_labels, write_probabilities
@@ -131,14 +133,17 @@ def _answered(
         return {"status": "not_applicable", "message": str(reason)}
     answer = checked_prediction(method.predict(study), study)
     seconds = round(time.perf_counter() - started, 4)
-    return {"status": "ok", "seconds": seconds, **_write(folder, answer, study, probabilities)}
+    # Scoring makes labels of contours, where they say all that the method should; the case says so.
+    filled = answer.labels is None and OUTLINED.issuperset(method.produces)
+    return {"status": "ok", "message": MADE if filled else "", "seconds": seconds,
+            **_write(folder, answer, study, probabilities)}  # fmt: skip
 
 
 def checked_prediction(answer: Any, study: Study) -> Segmentation:
     """``answer`` if it is a segmentation on the study's grid.
 
     Raises:
-        PluginError: It is something else, or has another shape.
+        PluginError: It is something else, has another shape, or contours off the grid.
     """
     if not isinstance(answer, Segmentation):
         raise PluginError(
@@ -158,6 +163,12 @@ def checked_prediction(answer: Any, study: Study) -> Segmentation:
     beyond = [c.slice for c in answer.contours if not 0 <= c.slice < shape[0]]
     if beyond:
         raise PluginError(f"predict returned contours in slices {beyond}, which do not exist.")
+    try:
+        checked_contours(answer.contours, shape)
+    except DataError as error:
+        raise PluginError(
+            f"predict returned contours that do not fit {study.id!r}. {error.problem}", error.fix
+        ) from None
     return answer
 
 
@@ -172,7 +183,7 @@ def _write(
         write_labels(files[-1], answer.labels, study.target)
         digest.update(answer.labels.tobytes())
     if answer.contours:
-        points = [[c.slice, c.kind, c.points.tolist()] for c in answer.contours]
+        points = as_rows(answer.contours)
         files.append(folder.case_file("predictions/contours", study.id, ".json"))
         write_json(files[-1], points)
         digest.update(repr(points).encode())

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from .contours.files import checked_contours, find_contours, read_contours
 from .errors import BenchError, DataError
 from .grid import Grid, same_grid
 from .labels import LabelMap
 from .masks import find_files
 from .nifti import read_grid, read_image, read_labels
 from .plugins import Dataset
-from .types import Labels, Region, Role, Volume
+from .types import Contour, Labels, Region, Role, Volume
 
 __all__ = ["DatasetReferences", "FolderReferences", "Reference", "References"]
 
@@ -29,6 +30,7 @@ class Reference:
     image: Volume | None = None
     apex: Apex = None
     slice_positions: tuple[float, ...] | None = None
+    contours: tuple[Contour, ...] = ()
 
 
 class References(Protocol):
@@ -70,17 +72,21 @@ class FolderReferences:
         labels: What the codes mean.
         images: A folder with an image for each case, for what needs intensities.
         apex: Which slice is at the apex.
+        contours: A folder with contours as JSON for some cases or all, beside the labels.
 
     Raises:
-        DataError: A folder is missing or empty, or has several files for one case.
+        DataError: A folder is missing or empty, has several files for one case, or contours of
+            none.
     """
 
     folder: Path
     labels: LabelMap
     images: Path | None = None
     apex: Apex = None
+    contours: Path | None = None
     _files: dict[str, Path] = field(init=False, repr=False)
     _images: dict[str, Path] = field(init=False, repr=False)
+    _contours: dict[str, Path] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         files = find_files(self.folder, "reference", "Contours")
@@ -93,6 +99,7 @@ class FolderReferences:
             )
         object.__setattr__(self, "_files", files)
         object.__setattr__(self, "_images", images)
+        object.__setattr__(self, "_contours", find_contours(self.contours, files))
 
     @property
     def ids(self) -> Sequence[str]:
@@ -118,17 +125,20 @@ class FolderReferences:
         return read_grid(self._files[case])
 
     def load(self, case: str) -> Reference:
-        """Canonical labels and, where there is one, the image.
+        """Canonical labels and, where there are any, image and contours.
 
         Raises:
-            DataError: A file cannot be read or holds an unknown code, or the image lies elsewhere.
+            DataError: A file cannot be read or holds an unknown code, or the image or a contour
+                lies elsewhere.
         """
         drawn = read_labels(self._files[case], self.labels.codes.keys())
         image = read_image(self._images[case]) if case in self._images else None
         difference = None if image is None else same_grid(Grid.of(image), drawn.grid)
         if difference is not None:
             raise DataError(f"{self._images[case]} does not lie on its reference: {difference}")
-        return Reference(self.labels.apply(drawn.labels), drawn.grid, image, self.apex)
+        labels, path = self.labels.apply(drawn.labels), self._contours.get(case)
+        contours = read_contours(path, labels.shape) if path else ()
+        return Reference(labels, drawn.grid, image, self.apex, contours=contours)
 
 
 @dataclass(frozen=True)
@@ -171,7 +181,7 @@ class DatasetReferences:
         """The case's reference and target image.
 
         Raises:
-            BenchError: The case cannot be loaded or has contours only.
+            BenchError: The case cannot be loaded, or has contours only, or off its grid.
         """
         try:
             found = self.dataset.load(case)
@@ -184,4 +194,7 @@ class DatasetReferences:
         labels, target = found.reference.labels, found.study.target
         if labels is None:
             raise DataError(f"The reference of {case!r} has contours only, no labels.")
-        return Reference(labels, Grid.of(target), target, found.study.apex, target.slice_positions)
+        contours = found.reference.contours
+        checked_contours(contours, target.shape)
+        apex, positions = found.study.apex, target.slice_positions
+        return Reference(labels, Grid.of(target), target, apex, positions, contours)

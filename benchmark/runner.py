@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from .errors import DataError
 from .fingerprint import combined
-from .metrics.cards import cards
+from .metrics.cards import cards, contour_cards
+from .metrics.definition import Card
 from .parquet import write_table
 from .plan import Plan, Resolved, RunRequest, prepare
 from .predicted import predict
@@ -174,6 +175,14 @@ def _fingerprint(plan: Plan, ids: list[str]) -> str:
     return combined({i: [plan.prints[i].study, plan.prints[i].reference] for i in ids})
 
 
+def _cards_used(plan: Plan) -> Mapping[str, Card]:
+    """The cards of masks, and those of contours where there are scores of any."""
+    contours = pq.read_table(
+        plan.folder.path / "scores.parquet", columns=["dim"], filters=[("dim", "==", "contour")]
+    )
+    return {**cards(), **(contour_cards() if contours.num_rows else {})}
+
+
 def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
     dataset = plan.dataset
     stages = _markers(plan)
@@ -204,7 +213,7 @@ def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
         split_source=plan.split.source,
         produces=sorted(plan.method.produces),
         annotates=sorted(dataset.annotates),
-        metric_cards={name: card.hash for name, card in sorted(cards().items())},
+        metric_cards={name: card.hash for name, card in sorted(_cards_used(plan).items())},
         stages=stages,
         totals={
             "seconds": round(sum(float(s.get("seconds", 0)) for s in stages.values()), 3),

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .code import engine_hash, metrics_hash
+from .contours.files import read_contours
+from .contours.filling import outlined
 from .errors import BenchError, DataError
 from .fingerprint import combined
 from .metrics.cards import definitions_hash
@@ -26,7 +28,7 @@ from .plugins import Dataset
 from .progress import Reporter
 from .scoring import TABLES, CaseScores, ScoreTask, arrow_schema, score_case, unreadable_case
 from .store import RunFolder, file_hash
-from .types import Case
+from .types import Case, Contour
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -108,12 +110,17 @@ def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
     case = _loaded(plan.dataset, case_id)
     study, target = case.study, case.study.target
     prediction = None
+    contours: tuple[Contour, ...] = ()
     message = row["message"]
     if row["status"] == "ok":
+        path = plan.folder.case_file("predictions/contours", case_id, ".json")
+        if path.relative_to(plan.folder.path).as_posix() in row["files"]:
+            contours = read_contours(path, target.shape)
         path = plan.folder.case_file("predictions", case_id, ".nii.gz")
         if path.is_file():
             prediction = read_labels(path).labels
         else:
+            prediction = outlined(contours, target.shape, produces)
             message = "the method gave contours and no labels"
     assert case.reference.labels is not None  # or the case has no fingerprint
     reasons: dict[str, Literal["error", "not_applicable"]] = {
@@ -133,6 +140,8 @@ def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
             status=reasons.get(row["status"], "no_prediction"),
             message=message,
             image=target,
+            reference_contours=case.reference.contours,
+            compared_contours=contours,
         )
     )
     if plan.request.pictures and prediction is not None:

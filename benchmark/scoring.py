@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .contour_scoring import contour_rows
+from .contours.files import checked_contours
 from .errors import DataError, UsageError, near_misses
 from .metrics.cards import select
 from .metrics.comparison import Comparison, undescribed
@@ -21,7 +23,7 @@ from .metrics.inputs import canonical_regions, check_grids, own_regions
 from .metrics.levels import LEVELS, Thirds
 from .metrics.pairs import RegionPair
 from .metrics.tables import COUNTS, FEATURES, FORMAT, SCORES, Row, arrow_schema, score_rows
-from .types import Labels, Region, Volume, checked_labels, checked_spacing
+from .types import Contour, Labels, Region, Volume, checked_labels, checked_spacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,9 +69,11 @@ class ScoreTask:
         compared_name: ``prediction`` or a reader's name.
         image: On the labels' grid, for what needs intensities (core scar).
         describe: Of which sides to give features: ``reference``, ``compared``.
+        reference_contours: What the reference's contours are; with them come rows of contours.
+        compared_contours: Those of what is compared; without, they are fitted to its labels.
 
     Raises:
-        DataError: Labels, spacing, slice positions and image do not fit each other.
+        DataError: Labels, spacing, slice positions, image and contours do not fit each other.
     """
 
     case: str
@@ -86,6 +90,8 @@ class ScoreTask:
     compared_name: str = "prediction"
     image: Volume | None = None
     describe: frozenset[str] = frozenset({"reference", "compared"})
+    reference_contours: tuple[Contour, ...] = ()
+    compared_contours: tuple[Contour, ...] = ()
 
     def __post_init__(self) -> None:
         spacing = checked_spacing(self.spacing)
@@ -106,6 +112,8 @@ class ScoreTask:
                 f"Case {self.case!r}: {len(self.slice_positions)} slice positions "
                 f"for {shape[0]} slices."
             )
+        for contours in (self.reference_contours, self.compared_contours):
+            checked_contours(contours, shape)
 
 
 @dataclass(frozen=True)
@@ -159,6 +167,7 @@ def score(
     """
     import pandas as pd
 
+    select(metrics)
     spacing = checked_spacing(spacing)
     reference, prediction = np.asarray(reference), np.asarray(prediction)
     check_grids(("Reference", "prediction"), (reference, prediction), spacing)
@@ -201,6 +210,9 @@ def score_case(
 ) -> CaseScores:
     """Score one case: by region, metric, level, dim and slice, always in that order.
 
+    Where the reference has contours, the rows of ``endo`` and ``epi`` follow
+    (:mod:`benchmark.contour_scoring`).
+
     A region that either side says nothing about is ``not_applicable``, and the message says which.
     Without a prediction every row that a prediction would have had is there, with
     ``task.status`` and no value, so that means know how many are missing.
@@ -214,7 +226,7 @@ def score_case(
     Raises:
         UsageError: A metric is unknown.
     """
-    chosen = select(metrics)
+    chosen = select(metrics, contours=True)
     comparison = Comparison(task)
     out = CaseScores()
     identity = {
@@ -238,6 +250,9 @@ def score_case(
                 missing or undefined,
             )
         )
+    out.scores.extend(
+        contour_rows(task, comparison.thirds, metrics=metrics, levels=levels, regions=regions)
+    )
     if task.prediction is not None:
         out.counts.extend(comparison.count_rows(identity))
     out.features.extend(comparison.feature_rows())
@@ -254,7 +269,8 @@ def unreadable_case(
 ) -> CaseScores:
     """Rows for a case whose reference cannot be read: an error for each value it would have had.
 
-    Nothing is known of its field of view, so there is no worst value either, and no slice.
+    Nothing is known of its field of view, so there is no worst value either, and no slice; nor
+    whether it would have had contours, so there are no rows of any.
 
     Args:
         case: Its id.
@@ -264,7 +280,7 @@ def unreadable_case(
         metrics: Names of metrics; all by default.
     """
     identity = {"case": case, "reference": "reference", "compared": "prediction"}
-    chosen = select(metrics)
+    chosen = select(metrics, contours=True)
     rows: list[Row] = []
     for region in Region:
         reason = undescribed(region, annotates, produces)

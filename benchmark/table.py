@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .entries import load_entry
 from .errors import DataError
+from .metrics.definition import card_key
 from .results import Run, load_run, ordered, unique_labels
 
 __all__ = ["Quantity", "is_excluded", "load_runs", "read_runs", "select", "tidy"]
@@ -64,7 +65,8 @@ class Quantity:
     Args:
         region: A region's name.
         metric: A metric's name.
-        dim: The surface rule of a surface metric (``3d``, ``slice`` ...), None of any other.
+        dim: The surface rule of a surface metric (``3d``, ``slice`` ...), ``contour`` of a metric
+            of contours, None of any other.
         level: ``volume``, ``slice``, ``apex``, ``middle`` or ``base``.
     """
 
@@ -72,6 +74,11 @@ class Quantity:
     metric: str
     dim: str | None = None
     level: str = "volume"
+
+    @property
+    def card(self) -> str:
+        """Which of a record's metric cards defines it."""
+        return card_key(self.metric, self.dim)
 
     def rows(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
         """Which rows of a table are of this quantity."""

@@ -13,7 +13,7 @@ from ._shared import columns, echo_json, line
 if TYPE_CHECKING:
     from ..metrics.definition import Card, Status
 
-__all__ = ["explain_command", "print_card"]
+__all__ = ["explain_command", "print_definitions"]
 
 _WIDTH = 100
 _MARGIN = 11
@@ -30,6 +30,11 @@ _STATUSES: dict[Status, str] = {
     "not_applicable": "nobody was asked for one",
     "error": "it could not be computed",
 }
+_OF_CONTOURS: dict[Status, str] = {
+    **_STATUSES,
+    "ok": "both sides have a contour",
+    "ref_empty": "only the compared side has",
+}
 
 
 #: Here an empty answer is what there is, or would be right.
@@ -44,22 +49,40 @@ def explain_command(
 
     With what it counts as where a mask is empty or an answer missing.
     """
-    from ..metrics.cards import cards, problems
+    from ..metrics.cards import problems
 
-    known = cards()
     if name in problems():
         raise PluginError(f"The metrics of {name!r} are broken: {problems()[name]}")
-    if name not in known:
+    if not print_definitions(name, as_json):
+        from ..metrics.cards import cards, contour_cards
+
+        known = {*cards(), *(card.name for card in contour_cards().values())}
         raise UsageError(f"There is no metric {name!r}.", near_misses(name, known))
-    print_card(known[name], as_json)
 
 
-def print_card(card: Card, as_json: bool) -> None:
-    """A card on stdout, for a person or a program."""
-    if as_json:
-        echo_json(card.as_dict())
-        return
-    line(f"{card.name}: {card.title}\n")
+def print_definitions(name: str, as_json: bool) -> bool:
+    """Print the cards of that name: of masks, of contours (``hd@contour`` alone), or of both.
+
+    Returns:
+        Whether there is any.
+    """
+    from ..metrics.cards import cards, select_contour
+
+    found = [cards()[name]] if name in cards() else []
+    found += select_contour([name])
+    if found and as_json:
+        first, *more = (card.as_dict() for card in found)
+        echo_json(first | {"contour": more[0]} if more else first)
+    elif found:
+        for number, card in enumerate(found):
+            if number:
+                line("")
+            _print_card(card)
+    return bool(found)
+
+
+def _print_card(card: Card) -> None:
+    line(f"{card.key}: {card.title}\n")
     least, greatest = (_number(bound) for bound in card.bounds)
     facts = {
         "formula": card.formula,
@@ -71,6 +94,7 @@ def print_card(card: Card, as_json: bool) -> None:
         "bounds": f"{least or 'unbounded'} to {greatest or 'unbounded'}",
         "best": "" if card.better == "none" else f"{card.best:g}",
         "dim": ", ".join(card.dims) or "none",
+        "regions": "endo, epi" if card.reads == "contours" else "",
         "surface": card.surface,
         "field": card.field,
         "reads": card.reads,
@@ -82,8 +106,9 @@ def print_card(card: Card, as_json: bool) -> None:
         if text:
             line(_paragraph(key, text))
     line("")
+    meanings = _OF_CONTOURS if card.reads == "contours" else _STATUSES
     rows = [
-        (status, _STATUSES[status], _value(rule), _under_worst_case(card, status))
+        (status, meanings[status], _value(rule), _under_worst_case(card, status))
         for status, rule in card.rules.items()
     ]
     columns("", ("status", "which is", "value", "in a mean, by default (worst_case)"), rows)

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import PluginError, UsageError, near_misses
 from ._shared import columns, echo_json, line
-from .explaining import print_card
+from .explaining import print_definitions
 
 if TYPE_CHECKING:
     from ..registry import Kind, PluginInfo
@@ -91,11 +91,10 @@ def _described(kind: Kind, name: str) -> dict[str, Any]:
 
 
 def _one(name: str, as_json: bool) -> None:
-    from ..metrics.cards import cards
+    from ..metrics.cards import cards, contour_cards
     from ..registry import find, listed
 
-    if name in cards():
-        print_card(cards()[name], as_json)
+    if print_definitions(name, as_json):
         return
     kinds: tuple[Kind, ...] = ("methods", "datasets")
     homes = [k for k in kinds if name in listed(k)]
@@ -103,6 +102,7 @@ def _one(name: str, as_json: bool) -> None:
         homes = ["methods"]
     if not homes:
         known = {*listed("methods"), *listed("datasets"), *cards(), *_KINDS}
+        known |= {card.name for card in contour_cards().values()}
         raise UsageError(f"There is no plugin or metric {name!r}.", near_misses(name, known))
     for kind in homes:
         info = find(kind, name)
@@ -145,12 +145,12 @@ def _print_plugins(kind: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _metrics() -> list[dict[str, Any]]:
-    from ..metrics.cards import cards, problems
+    from ..metrics.cards import cards, contour_cards, problems
 
     rows = [
-        {"name": c.name, "summary": c.title, "unit": c.unit, "better": c.better,
+        {"name": c.key, "summary": c.title, "unit": c.unit, "better": c.better,
          "dims": list(c.dims), "hash": c.hash, "error": ""}
-        for c in cards().values()
+        for c in [*cards().values(), *contour_cards().values()]
     ]  # fmt: skip
     return rows + [{"name": n, "summary": "", "unit": "", "better": "", "dims": [], "hash": "",
                     "error": e} for n, e in problems().items()]  # fmt: skip

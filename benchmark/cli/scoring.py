@@ -52,6 +52,14 @@ def score_command(
     apex: Annotated[
         str | None, typer.Option(help="Which slice is apical, first or last, for thirds.")
     ] = None,
+    reference_contours: Annotated[
+        Path | None,
+        typer.Option(help="Folder of <case>.json with the references' contours, beside masks."),
+    ] = None,
+    contours: Annotated[
+        Path | None,
+        typer.Option(help="The same for predictions; else contours are fitted to their masks."),
+    ] = None,
     roles: Annotated[
         list[str] | None,
         typer.Option("--role", help="Only cases of these roles of the data set; repeatable."),
@@ -110,6 +118,8 @@ def score_command(
             metrics=metrics,
             reporter=TerminalReporter(quiet=as_json),
             watch=watch if tables else None,
+            reference_contours=reference_contours,
+            contours=contours,
         )
     lines = overview(summary.files["scores"])
     if as_json:

@@ -81,7 +81,9 @@ def compare_command(
     ] = None,
     region: Annotated[str, typer.Option(help="Region.")] = "scar",
     metric: Annotated[str, typer.Option(help="Metric; 'bench list metrics' shows them.")] = "dice",
-    dim: Annotated[str | None, typer.Option(help="3d, slice or inplane3d, for surfaces.")] = None,
+    dim: Annotated[
+        str | None, typer.Option(help="3d, slice, inplane3d or contour, for distances.")
+    ] = None,
     level: Annotated[str, typer.Option(help="volume, slice, apex, middle or base.")] = "volume",
     baseline: Annotated[
         str | None, typer.Option(help="Compare all others with this method only.")
@@ -97,11 +99,13 @@ def compare_command(
     Paired differences with intervals, for one metric of one region.
     """
     from ..compare import compare, comparison_markdown, comparison_view
-    from ..metrics.cards import select
+    from ..metrics.cards import contour_cards, select
     from ..policies import parse_policy
     from ..table import tidy
 
-    select([metric])
+    select([metric], contours=True)
+    if metric in contour_cards():  # hd@contour
+        metric, dim = contour_cards()[metric].name, "contour"
     found = compare(
         tidy(_found(paths, dataset, runs, leaderboards)),
         region,

@@ -5,6 +5,7 @@ whole numbers. Distances are in mm.
 """
 
 from .distances import STEP_MM, Curve
+from .files import read_contours
 from .filling import contours_to_labels, fill
 from .fitting import STEPS, Fit, fit_contours, fit_mask
 from .means import ContourMean, mean_score
@@ -28,6 +29,7 @@ __all__ = [
     "fit_contours",
     "fit_mask",
     "mean_score",
+    "read_contours",
     "score_contours",
     "trace",
 ]

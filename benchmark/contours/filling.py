@@ -9,17 +9,22 @@ as hand-drawn ones do where they close, what it winds around twice is inside as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..regions import Label, Labels
+from ..regions import Label, Labels, Region
 from ..types import Contour
 from .tracing import Points
 
-__all__ = ["contours_to_labels", "fill"]
+__all__ = ["MADE", "OUTLINED", "contours_to_labels", "fill", "outlined"]
+
+#: The regions about which contours alone say everything.
+OUTLINED = frozenset({Region.CAVITY, Region.MYOCARDIUM, Region.LV})
+#: What a result says that rests on labels which were not given.
+MADE = "labels made from contours (mapping2023, section 3.4)"
 
 
 def fill(points: Points, shape: Sequence[int]) -> NDArray[np.bool_]:
@@ -93,6 +98,26 @@ def contours_to_labels(contours: Iterable[Contour], shape: Sequence[int]) -> Lab
             labels[contour.slice][inside] = Label.MYOCARDIUM
     labels[cavity] = Label.CAVITY
     return labels
+
+
+def outlined(
+    contours: Collection[Contour], shape: Sequence[int], produces: Collection[Region]
+) -> Labels | None:
+    """The labels of an answer of contours alone, where contours can say all it should.
+
+    mapping2023 makes its labels from contours in the same way (its section 3.4). An answer that
+    should tell scar gets none: its contours would say, unasked, that there is no scar.
+
+    Args:
+        contours: The answer.
+        shape: (slice, row, column) of its image.
+        produces: What its method says something about.
+
+    Raises:
+        DataError: A contour lies off the image.
+    """
+    given = bool(contours) and OUTLINED.issuperset(produces)
+    return contours_to_labels(contours, shape) if given else None
 
 
 def checked_on_grid(contour: Contour, shape: Sequence[int]) -> None:

@@ -14,9 +14,21 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
 
 from ..errors import UsageError, near_misses
+from .contour import CONTOUR_CARDS
 from .definition import Card, Metric
 
-__all__ = ["GROUP", "Card", "cards", "definitions_hash", "metrics", "modules", "problems", "select"]
+__all__ = [
+    "GROUP",
+    "Card",
+    "cards",
+    "contour_cards",
+    "definitions_hash",
+    "metrics",
+    "modules",
+    "problems",
+    "select",
+    "select_contour",
+]
 
 #: Entry point group; each entry names a metric, a collection of them, or a module that holds some.
 GROUP = "benchmark.metrics"
@@ -33,6 +45,11 @@ def cards() -> Mapping[str, Card]:
     return MappingProxyType({name: m.card for name, m in metrics().items()})
 
 
+def contour_cards() -> Mapping[str, Card]:
+    """By :attr:`Card.key`: the cards of what is measured between contours."""
+    return MappingProxyType({card.key: card for card in CONTOUR_CARDS.values()})
+
+
 def problems() -> Mapping[str, str]:
     """What is wrong with entry points that could not be loaded, by their name."""
     return _loaded()[1]
@@ -43,17 +60,36 @@ def modules() -> tuple[tuple[str, str], ...]:
     return _loaded()[2]
 
 
-def select(names: Collection[str] | None = None) -> tuple[Metric, ...]:
-    """The named metrics in the registry's order; all of them by default.
+def select(names: Collection[str] | None = None, *, contours: bool = False) -> tuple[Metric, ...]:
+    """The named metrics of masks in the registry's order; all of them by default.
+
+    Args:
+        names: Names; ``hd`` is that of masks and of contours, ``hd@contour`` of contours alone.
+        contours: Whether there may be contours, so that names of theirs alone are not refused.
 
     Raises:
-        UsageError: A name is unknown.
+        UsageError: A name is unknown, or of contours alone where there can be none.
     """
     known = metrics()
     for name in names or ():
-        if name not in known:
-            raise UsageError(f"There is no metric {name!r}.", near_misses(name, known))
+        if name in known:
+            continue
+        if not (name in CONTOUR_CARDS or name in contour_cards()):
+            raise UsageError(
+                f"There is no metric {name!r}.", near_misses(name, [*known, *CONTOUR_CARDS])
+            )
+        if not contours:
+            raise UsageError(f"{name!r} is measured between contours, and there are none here.")
     return tuple(m for name, m in known.items() if names is None or name in names)
+
+
+def select_contour(names: Collection[str] | None = None) -> tuple[Card, ...]:
+    """The named metrics of contours, by name or key, in the order of rows; all by default."""
+    return tuple(
+        card
+        for card in CONTOUR_CARDS.values()
+        if names is None or card.name in names or card.key in names
+    )
 
 
 def definitions_hash(names: Iterable[str] | None = None) -> str:
@@ -109,5 +145,9 @@ def _problem(entry: EntryPoint, theirs: list[Metric], found: Mapping[str, Metric
     if not theirs:
         return f"{entry.value} is no metric and holds none."
     names = [m.card.name for m in theirs]
-    clashes = sorted({n for n in names if n in found or names.count(n) > 1})
-    return f"{entry.value}: the name {', '.join(clashes)} is taken." if clashes else ""
+    taken = {*found, *CONTOUR_CARDS, *contour_cards()}
+    clashes = sorted({n for n in names if n in taken or names.count(n) > 1})
+    if clashes:
+        return f"{entry.value}: the name {', '.join(clashes)} is taken."
+    lost = [m.card.name for m in theirs if "contour" in m.card.dims]
+    return f"{entry.value}: {', '.join(lost)} reads contours, which only ours do." if lost else ""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from .distances import Distances
 
-__all__ = ["COMPUTE", "DIMS", "STATUSES", "Card", "Dim", "Metric", "Pair", "Status", "metric"]
+__all__ = ["COMPUTE", "DIMS", "STATUSES", "Card", "Dim", "Metric", "Pair", "Status",
+           "card_key", "metric"]  # fmt: skip
 
 Status = Literal[
     "ok", "both_empty", "pred_empty", "ref_empty", "no_prediction", "not_applicable", "error"
@@ -40,6 +41,11 @@ DIMS: tuple[Dim, ...] = ("3d", "slice", "inplane3d", "contour")
 Compute = Literal["compute"]
 #: What a card says where a status does not fix the value: the function is called.
 COMPUTE: Compute = "compute"
+
+
+def card_key(name: str, dim: str | None) -> str:
+    """Which card defines ``name`` in geometry ``dim``: contours have cards of their own."""
+    return f"{name}@contour" if dim == "contour" else name
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class Card:
     unit: Literal["", "mm", "mL", "%"]
     better: Literal["higher", "lower", "zero", "none"]
     bounds: tuple[float | None, float | None]
-    reads: Literal["counts", "distances", "masks", "myocardium"] = "counts"
+    reads: Literal["counts", "distances", "masks", "myocardium", "contours"] = "counts"
     dims: tuple[Dim, ...] = ()
     surface: str = ""
     field: str = "whole field of view"
@@ -95,11 +101,16 @@ class Card:
         unknown = sorted(set(self.dims) - set(DIMS))
         if unknown:
             raise PluginError(f"Metric {self.name}: no dim {unknown}.", f"There are {DIMS}.")
-        if (self.reads == "distances") != bool(self.dims):
+        if (self.reads in ("distances", "contours")) != bool(self.dims):
             raise PluginError(
                 f"Metric {self.name} reads {self.reads} and has dims {self.dims}.",
                 "Metrics of distances name their dims; others have none.",
             )
+
+    @property
+    def key(self) -> str:
+        """What a record calls it: its name, and of contours ``hd@contour``."""
+        return card_key(self.name, "contour" if self.reads == "contours" else None)
 
     @cached_property
     def hash(self) -> str:

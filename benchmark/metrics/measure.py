@@ -11,7 +11,7 @@ from .definition import COMPUTE, Card, Dim, Metric, Pair, Status
 from .levels import THIRDS, Thirds
 from .pairs import RegionPair, status_of
 
-__all__ = ["Sample", "blank", "measure"]
+__all__ = ["Sample", "blank", "mean_of_slices", "measure", "without_answer"]
 
 
 class Sample(NamedTuple):
@@ -56,7 +56,8 @@ def measure(
         yield from found
     else:
         for sample in found:
-            yield _without(metric.card, region, sample, *missing)
+            in_plane = sample.level != "volume" or sample.dim == "slice"
+            yield without_answer(metric.card, sample, *missing, region.diagonal(in_plane))
 
 
 def _measure(
@@ -81,7 +82,7 @@ def _measure(
         if isinstance(thirds, str):
             yield Sample(name, None, in_slices, None, "not_applicable", thirds, None)
         else:
-            yield _third(name, [samples[z] for z in thirds[name]], in_slices)
+            yield mean_of_slices(name, [samples[z] for z in thirds[name]], in_slices)
     if "slice" in levels:
         yield from samples
 
@@ -162,10 +163,10 @@ def _slice(metric: Metric, region: RegionPair, z: int, dim: Dim | None) -> Sampl
     return Sample("slice", z, dim, value, status, message, worst)
 
 
-def _third(name: str, samples: Sequence[Sample], dim: Dim | None) -> Sample:
+def mean_of_slices(level: str, samples: Sequence[Sample], dim: Dim | None) -> Sample:
     """The mean over slices; null as soon as one slice that counts has no value."""
     if not samples:
-        return Sample(name, None, dim, None, "not_applicable", "no slice lies in this third", None)
+        return Sample(level, None, dim, None, "not_applicable", "no slice lies in this third", None)
     counted = [s for s in samples if s.status != "both_empty"]
     statuses = [s.status for s in counted]
     worst = _mean([s.worst for s in samples if s.worst is not None])
@@ -173,13 +174,13 @@ def _third(name: str, samples: Sequence[Sample], dim: Dim | None) -> Sample:
         missing = [s for s in counted if s.status == status and s.value is None]
         if missing:
             where = _named([s.slice for s in missing if s.slice is not None])
-            return Sample(name, None, dim, None, status, f"no value in {where}", worst)
+            return Sample(level, None, dim, None, status, f"no value in {where}", worst)
     value = _mean([s.value for s in samples if s.value is not None])
     if not counted:
-        return Sample(name, None, dim, value, "both_empty", "", worst)
+        return Sample(level, None, dim, value, "both_empty", "", worst)
     # One status for slices that are all missed the same way; otherwise both masks are present.
     status = statuses[0] if len(set(statuses)) == 1 else "ok"
-    return Sample(name, None, dim, value, status, "", worst)
+    return Sample(level, None, dim, value, status, "", worst)
 
 
 def _value(metric: Metric, pair: Pair, status: Status) -> tuple[float | None, Status, str]:
@@ -205,10 +206,18 @@ def _worst(card: Card, status: Status, diagonal: float) -> float | None:
     return diagonal if card.worst == "diagonal" else card.worst
 
 
-def _without(
-    card: Card, region: RegionPair, sample: Sample, status: Status, message: str
+def without_answer(
+    card: Card, sample: Sample, status: Status, message: str, diagonal: float
 ) -> Sample:
-    """``sample``, taken with an empty answer, as it stands where the answer is missing."""
+    """``sample``, taken with an empty answer, as it stands where the answer is missing.
+
+    Args:
+        card: The metric's.
+        sample: Measured against an empty answer.
+        status: Why there is no answer.
+        message: The same in words.
+        diagonal: Of the field of view, or of a slice where the sample lies in a slice, in mm.
+    """
     if sample.status == "not_applicable":
         return sample
     worst = sample.worst
@@ -218,8 +227,7 @@ def _without(
         # No scar and no answer: an empty answer would be right, but none was given.
         worst = None
     elif counts and card.worst != "as_empty":
-        in_plane = sample.level != "volume" or sample.dim == "slice"
-        worst = _worst(card, status, region.diagonal(in_plane))
+        worst = _worst(card, status, diagonal)
     return sample._replace(value=None, status=status, message=message, worst=worst)
 
 

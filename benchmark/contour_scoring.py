@@ -1,0 +1,213 @@
+"""Contours of one case against the reference's: the rows of ``dim=contour``.
+
+They are there where the reference has contours, and only there. A compared side that has none is
+measured by those fitted to its labels, as in mapping2023, section 3.6, and each row says so. The
+regions are ``endo`` and ``epi``: a mean over ``cavity`` or ``myocardium`` is of masks, and no row
+here can be taken for one of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .clinical import can_describe
+from .contours.filling import MADE
+from .contours.fitting import KINDS, Kind
+from .contours.scores import DISTANCES, ContourScore, score_contours
+from .metrics.cards import select_contour
+from .metrics.definition import Card, Dim, Status
+from .metrics.levels import LEVELS, THIRDS, Thirds
+from .metrics.measure import Sample, mean_of_slices, without_answer
+from .metrics.tables import Row
+from .types import Region, Segmentation
+
+if TYPE_CHECKING:
+    from .scoring import ScoreTask
+
+__all__ = ["FITTED", "contour_rows"]
+
+#: What a row says whose compared contours were not given.
+FITTED = "contours fitted to labels (mapping2023, section 3.6)"
+
+_DIM: Dim = "contour"
+
+
+def contour_rows(
+    task: ScoreTask,
+    thirds: Thirds,
+    *,
+    metrics: Collection[str] | None = None,
+    levels: Collection[str] = LEVELS,
+    regions: Collection[Region] = tuple(Region),
+) -> Iterator[Row]:
+    """Rows of the table of scores: by kind, metric, level, slice; none without a reference contour.
+
+    A slice whose reference has labels of the kind's region but no contour was not drawn: it is
+    ``not_applicable``, and no part of a mean. In any other slice a contour of one side alone is a
+    miss of the other.
+
+    Args:
+        task: The case.
+        thirds: Slices of each third, or the reason why they are unknown.
+        metrics: Names of metrics; all by default.
+        levels: Which levels.
+        regions: ``endo`` is there with the cavity, ``epi`` with the left ventricle.
+    """
+    cards = select_contour(metrics)
+    if not task.reference_contours or not cards:
+        return
+    found = _measured(task, cards)
+    for kind, around in KINDS.items():
+        if around not in regions:
+            continue
+        undrawn = _undrawn(task, kind)
+        for card in cards:
+            reason = _undescribed(task, kind, card)
+            if reason is None:
+                samples = _samples(task, kind, card, found, undrawn, thirds)
+            else:
+                samples = _blank(reason)
+            for s in samples:
+                if s.level in levels:
+                    yield _row(task, kind, card, s)
+
+
+def _measured(
+    task: ScoreTask, cards: Collection[Card]
+) -> dict[tuple[Kind, str, int], ContourScore]:
+    """Every score there is. Against nothing, where there is no answer, they tell what that costs.
+
+    The reference's labels play no part: mapping2023 makes its masks from the contours.
+    """
+    shape = task.reference.shape
+    answered = task.prediction is not None or task.compared_contours
+    labels = task.prediction if answered else np.zeros_like(task.reference)
+    scores = score_contours(
+        Segmentation(contours=task.reference_contours),
+        Segmentation(labels, task.compared_contours),
+        shape,
+        task.spacing,
+        metrics=[card.name for card in cards],
+    )
+    return {(s.kind, s.metric, s.slice): s for s in scores}
+
+
+def _undrawn(task: ScoreTask, kind: Kind) -> frozenset[int]:
+    """Slices in which the reference has the region that ``kind`` surrounds, but no contour."""
+    labelled = KINDS[kind].mask(task.reference).any(axis=(1, 2))
+    drawn = {c.slice for c in task.reference_contours if c.kind == kind}
+    return frozenset(np.flatnonzero(labelled).tolist()) - drawn
+
+
+def _undescribed(task: ScoreTask, kind: Kind, card: Card) -> str | None:
+    """Why nothing can be said of this, if either side says nothing about it."""
+    if kind == "endo":
+        needed = [Region.CAVITY]
+    elif card.name in DISTANCES:  # the outer border of a ring is that of the ventricle
+        needed = [Region.LV, Region.MYOCARDIUM]
+    else:
+        needed = [Region.MYOCARDIUM]
+    named = " or ".join(region.value for region in needed)
+    if not any(can_describe(region, task.annotates) for region in needed):
+        return f"{task.reference_name} does not annotate {named}"
+    if not _answered(task) and task.status == "not_applicable":
+        return task.message or "not applicable to this case"
+    if not any(can_describe(region, task.produces) for region in needed):
+        return f"{task.compared_name} does not produce {named}"
+    return None
+
+
+def _answered(task: ScoreTask) -> bool:
+    return task.prediction is not None or bool(task.compared_contours)
+
+
+def _samples(
+    task: ScoreTask,
+    kind: Kind,
+    card: Card,
+    found: Mapping[tuple[Kind, str, int], ContourScore],
+    undrawn: Collection[int],
+    thirds: Thirds,
+) -> Iterator[Sample]:
+    """The volume, the thirds, then the slices."""
+    slices = [
+        _undrawn_sample(z, kind) if z in undrawn else _slice(z, found.get((kind, card.name, z)))
+        for z in range(len(task.reference))
+    ]
+    samples = [_mean("volume", slices)]
+    for third in THIRDS:
+        if isinstance(thirds, str):
+            samples.append(_nothing(third, thirds))
+        else:
+            samples.append(_mean(third, [slices[z] for z in thirds[third]]))
+    for sample in [*samples, *slices]:
+        if _answered(task):
+            yield _noted(task, card, sample)
+        else:
+            _, *sides = (n * s for n, s in zip(task.reference.shape, task.spacing, strict=True))
+            yield without_answer(card, sample, task.status, task.message, math.hypot(*sides))
+
+
+def _slice(index: int, score: ContourScore | None) -> Sample:
+    if score is None:
+        return Sample("slice", index, _DIM, None, "both_empty", "", None)
+    return Sample("slice", index, _DIM, score.value, score.status, "", score.worst)
+
+
+def _undrawn_sample(index: int, kind: Kind) -> Sample:
+    message = f"the reference has labels here, but no {kind} contour"
+    return Sample("slice", index, _DIM, None, "not_applicable", message, None)
+
+
+def _mean(level: str, slices: list[Sample]) -> Sample:
+    """The mean over the slices that were drawn, of however many there are."""
+    drawn = [s for s in slices if s.status != "not_applicable"]
+    # Nothing but undrawn and empty slices is not known to be empty.
+    known = any(s.status != "both_empty" for s in drawn) or len(drawn) == len(slices)
+    return mean_of_slices(level, drawn if known else slices, _DIM)
+
+
+def _nothing(level: str, reason: str) -> Sample:
+    return Sample(level, None, _DIM, None, "not_applicable", reason, None)
+
+
+def _blank(reason: str) -> Iterator[Sample]:
+    for level in ("volume", *THIRDS):
+        yield _nothing(level, reason)
+
+
+def _noted(task: ScoreTask, card: Card, sample: Sample) -> Sample:
+    """``sample``, saying what of the compared side was converted to measure it."""
+    counted: tuple[Status, ...] = ("ok", "pred_empty", "ref_empty")
+    note = ""
+    if card.name in DISTANCES:
+        note = "" if task.compared_contours else FITTED
+    elif task.prediction is None:
+        note = MADE
+    if not note or sample.status not in counted:
+        return sample
+    return sample._replace(message=f"{sample.message}; {note}" if sample.message else note)
+
+
+def _row(task: ScoreTask, kind: Kind, card: Card, sample: Sample) -> Row:
+    return {
+        "case": task.case,
+        "region": kind,
+        "metric": card.name,
+        "level": sample.level,
+        "slice": sample.slice,
+        "dim": sample.dim,
+        "reference": task.reference_name,
+        "compared": task.compared_name,
+        "value": sample.value,
+        "status": sample.status,
+        "message": sample.message,
+        "unit": card.unit,
+        "better": card.better,
+        "worst": sample.worst,
+        "best": card.best,
+    }
