@@ -18,7 +18,7 @@
 
 /* SHA-256 of this file with the digits below taken out. metrics/kernel.py refuses a build of
  * another text, so change the digits (its message names them) and build again. */
-#define SOURCE_HASH "931cc840993dc80247bf5ae41442689137d98f702864a6a9ebb347093b3c1525"
+#define SOURCE_HASH "b318ac4bb73e1151192c1d67d26b1429d3f2b9aaab937b778fbb3c7969ac76a2"
 
 typedef uint16_t word;
 
@@ -701,15 +701,23 @@ static void columns_first(const work *w, buffers *b, word goal, const uint8_t *s
     }
 }
 
-/* Then the queries of one row: the nearest slice for each column, and the nearest column. */
-static void row_of_queries(const work *w, buffers *b, const uint8_t *slice_any, query *start,
-                           query *end)
+/* How many columns are within a squared distance, and one more against rounding. */
+static Py_ssize_t columns_within(const work *w, double d2)
 {
-    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, nx = w->ours.nx;
-    const Py_ssize_t z = start->z, y = start->y, low = b->low, high = b->high, n = high + 1 - low;
-    const double inverse = 1 / sqrt(w->x2[1]);
-    double *zy2 = b->zy2, worst = INFINITY;
-    for (Py_ssize_t x = 0; x < nx; x++)
+    const double columns = sqrt(d2 / w->x2[1]);
+    return columns < (double)w->ours.nx ? (Py_ssize_t)columns + 2 : w->ours.nx;
+}
+
+/* Then queries that are near each other in a row: the nearest slice for each column around them,
+ * and the nearest column. None is as far from a goal as `bound`. */
+static void solve(const work *w, buffers *b, const uint8_t *slice_any, query *start, query *end,
+                  double bound)
+{
+    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, nx = w->ours.nx, around = columns_within(w, bound);
+    const Py_ssize_t z = start->z, y = start->y, first = start->x - around, last = end[-1].x + around;
+    const Py_ssize_t low = first > b->low ? first : b->low, high = last < b->high ? last : b->high;
+    double *zy2 = b->zy2, worst = bound, floor = INFINITY;
+    for (Py_ssize_t x = low; x <= high; x++)
         zy2[x] = INFINITY;
     for (Py_ssize_t dz = 0; dz < (w->per_slice ? 1 : nz) && w->z2[dz] < worst; dz++) {
         int added = 0;
@@ -717,32 +725,50 @@ static void row_of_queries(const work *w, buffers *b, const uint8_t *slice_any, 
             Py_ssize_t at = up ? z + dz : z - dz;
             if (at < 0 || at >= nz || !slice_any[at])
                 continue;
-            double *y2 = b->y2 + at * nx + low;
+            double *y2 = b->y2 + at * nx;
             if (b->least[at] < 0)
-                b->least[at] = square_row(b->steps + (at * ny + y) * nx + low, y2, n,
-                                          sqrt(w->y2[1]));
-            if (w->z2[dz] + w->y2[b->least[at]] >= worst)
+                b->least[at] = square_row(b->steps + (at * ny + y) * nx + b->low, y2 + b->low,
+                                          b->high + 1 - b->low, sqrt(w->y2[1]));
+            const double least = w->z2[dz] + w->y2[b->least[at]];
+            if (least >= worst)
                 continue;
-            add_row(zy2 + low, y2, n, w->z2[dz]);
+            floor = least < floor ? least : floor;
+            add_row(zy2 + low, y2 + low, high + 1 - low, w->z2[dz]);
             added = 1;
         }
-        worst = added ? 0 : worst;
-        for (const query *q = start; added && q < end && worst < INFINITY; q++)
-            worst = zy2[q->x] > worst ? zy2[q->x] : worst;
+        if (!added)
+            continue;
+        worst = 0;
+        for (const query *q = start; q < end && worst < bound; q++) {
+            double own = q->x < low || q->x > high ? INFINITY : zy2[q->x];
+            worst = own > worst ? own : worst;
+        }
+        worst = worst < bound ? worst : bound;
     }
     for (query *q = start; q < end; q++) {
-        /* One column more than can be nearer than the goal in its own, against rounding. */
-        double columns = sqrt(zy2[q->x]) * inverse;
-        Py_ssize_t most = columns < (double)nx ? (Py_ssize_t)columns + 2 : nx;
-        Py_ssize_t from = q->x - most > low ? q->x - most : low;
-        Py_ssize_t to = q->x + most < high ? q->x + most : high;
+        double own = q->x < low || q->x > high ? INFINITY : zy2[q->x];
+        own = own < bound ? own : bound;
+        const Py_ssize_t most = columns_within(w, (own - floor) + 1e-9 * own);
+        const Py_ssize_t from = q->x - most > low ? q->x - most : low;
+        const Py_ssize_t to = q->x + most < high ? q->x + most : high;
         q->best = least_along(zy2 + from, b->x2 + nx + from - q->x, to + 1 - from, q->best);
     }
+}
+
+/* More than how far the queries from `q` to `last` are from a goal, by one that is solved. */
+static double bound_by(const work *w, const query *solved, const query *q, const query *last)
+{
+    if (!solved || solved->best == INFINITY)
+        return INFINITY;
+    double aside = sqrt(w->y2[labs((long)(q->y - solved->y))] + w->x2[labs((long)(q->x - solved->x))]);
+    double length = sqrt(solved->best) + aside + sqrt(w->x2[last->x - q->x]);
+    return length * length * (1 + 1e-9);
 }
 
 static void transform(const work *w, buffers *b, word goal, const uint8_t *slice_any,
                       query *queries, size_t n)
 {
+    enum { APART = 8 }; /* columns between queries that are not near each other */
     const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny;
     columns_first(w, b, goal, slice_any);
     memset(b->first, 0, sizeof(*b->first) * (size_t)(nz * ny + 1));
@@ -755,8 +781,16 @@ static void transform(const work *w, buffers *b, word goal, const uint8_t *slice
             b->least[z] = -1;
         for (Py_ssize_t z = 0; z < nz; z++) {
             const int64_t *first = b->first + z * ny + y;
-            if (first[0] < first[1])
-                row_of_queries(w, b, slice_any, queries + first[0], queries + first[1]);
+            const query *above = y && first[-1] < first[0] ? queries + first[-1] : NULL;
+            const query *above_end = queries + first[0];
+            for (query *q = queries + first[0], *row_end = queries + first[1], *end; q < row_end; q = end) {
+                for (end = q + 1; end < row_end && end->x - end[-1].x <= APART;)
+                    end++;
+                while (above && above + 1 < above_end &&
+                       labs((long)(above[1].x - q->x)) <= labs((long)(above->x - q->x)))
+                    above++;
+                solve(w, b, slice_any, q, end, bound_by(w, above, q, end - 1));
+            }
         }
     }
 }

@@ -173,11 +173,11 @@ def _along(zy2: Floats, row: Ints, column: Ints, off: Ints, squared: Floats) -> 
     """
     width, flat, first = zy2.shape[1], zy2.ravel(), row * zy2.shape[1]
     best: Floats = flat[first + column] + squared[off]
-    active = np.arange(len(row))
+    floor, active = zy2.min(axis=1)[row], np.arange(len(row))
     for k in range(1, width):
         # Steps beyond either end repeat a column that was nearer: no harm.
         x2 = squared[np.minimum(off[active] + k, len(squared) - 1)]
-        going = x2 < best[active]
+        going = floor[active] + x2 < best[active]
         if not going.all():
             active, x2 = active[going], x2[going]
         if not len(active):
