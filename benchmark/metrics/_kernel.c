@@ -18,7 +18,7 @@
 
 /* SHA-256 of this file with the digits below taken out. metrics/kernel.py refuses a build of
  * another text, so change the digits (its message names them) and build again. */
-#define SOURCE_HASH "b318ac4bb73e1151192c1d67d26b1429d3f2b9aaab937b778fbb3c7969ac76a2"
+#define SOURCE_HASH "5e1197b6c3cd9bfb9e9095651681cb483206daeeaba4bacb0ccfd4dd96c486ad"
 
 typedef uint16_t word;
 
@@ -296,6 +296,46 @@ WIDE static double least_along(const double *zy2, const double *x2, Py_ssize_t n
     return best;
 }
 
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* Kept between calls: fresh pages cost more than all that is done with them. Taken and given back
+ * under Python's lock, and whoever finds none makes his own. */
+typedef struct {
+    char *at;
+    size_t size;
+} block;
+
+enum { BLOCKS = 2, KEPT = 64 << 20 };
+static block spare[BLOCKS];
+
+static void take_spare(block *found)
+{
+    memcpy(found, spare, sizeof(spare));
+    memset(spare, 0, sizeof(spare));
+}
+
+static void give_back(block *used)
+{
+    for (int i = 0; i < BLOCKS; i++)
+        if (spare[i].at || used[i].size > KEPT)
+            free(used[i].at);
+        else
+            spare[i] = used[i];
+}
+
+static int holds(block *b, size_t size)
+{
+    if (b->size >= size)
+        return 1;
+    free(b->at);
+    *b = (block){malloc(size), size};
+    if (!b->at)
+        b->size = 0;
+    return b->at != NULL;
+}
+
+static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
 /* ---- surfaces and distances -------------------------------------------------------------- */
 
 typedef struct {
@@ -349,6 +389,7 @@ typedef struct {
     Py_ssize_t *jump;
     list left; /* of voxel, in their order */
     int misses, skipped;
+    block *memory; /* BLOCKS of them: for the words, and for what is far */
 } work;
 
 static inline int slot(const work *w, int bit)
@@ -644,35 +685,31 @@ typedef struct {
     double *y2, *zy2; /* (slice, column) and (column): squared distances of one row */
     int16_t *least;   /* by slice: least number of steps in that row, -1 if it is not there yet */
     int32_t low, high; /* first and last column with a goal */
+    double inverse;    /* of the spacing of columns */
     int64_t *first;   /* (slice, row): the first query there, and an end */
 } buffers;
 
 static int allocated(const work *w, buffers *b)
 {
     const size_t nz = (size_t)w->ours.nz, ny = (size_t)w->ours.ny, nx = (size_t)w->ours.nx;
+    const size_t steps = rounded(sizeof(*b->steps) * nz * ny * nx), x2 = rounded(sizeof(*b->x2) * 2 * nx);
+    const size_t y2 = rounded(sizeof(*b->y2) * nz * nx), zy2 = rounded(sizeof(*b->zy2) * nx);
+    const size_t first = rounded(sizeof(*b->first) * (nz * ny + 1));
     if (b->steps)
         return 1;
-    b->steps = malloc(sizeof(*b->steps) * nz * ny * nx);
-    b->x2 = malloc(sizeof(*b->x2) * 2 * nx);
-    b->y2 = malloc(sizeof(*b->y2) * nz * nx);
-    b->zy2 = malloc(sizeof(*b->zy2) * nx);
-    b->least = malloc(sizeof(*b->least) * nz);
-    b->first = malloc(sizeof(*b->first) * (nz * ny + 1));
-    if (!b->steps || !b->x2 || !b->y2 || !b->zy2 || !b->least || !b->first)
+    if (!holds(w->memory + 1, steps + x2 + y2 + zy2 + first + sizeof(*b->least) * nz))
         return 0;
+    char *at = w->memory[1].at;
+    b->steps = (int16_t *)at;
+    b->x2 = (double *)(at += steps);
+    b->y2 = (double *)(at += x2);
+    b->zy2 = (double *)(at += y2);
+    b->first = (int64_t *)(at += zy2);
+    b->least = (int16_t *)(at + first);
+    b->inverse = 1 / sqrt(w->x2[1]);
     for (size_t i = 0; i < nx; i++)
         b->x2[nx - i] = b->x2[nx + i] = w->x2[i];
     return 1;
-}
-
-static void released(buffers *b)
-{
-    free(b->steps);
-    free(b->x2);
-    free(b->y2);
-    free(b->zy2);
-    free(b->least);
-    free(b->first);
 }
 
 /* Along every column first (Saito and Toriwaki 1994), of those that hold a goal. */
@@ -702,9 +739,9 @@ static void columns_first(const work *w, buffers *b, word goal, const uint8_t *s
 }
 
 /* How many columns are within a squared distance, and one more against rounding. */
-static Py_ssize_t columns_within(const work *w, double d2)
+static inline Py_ssize_t columns_within(const work *w, const buffers *b, double d2)
 {
-    const double columns = sqrt(d2 / w->x2[1]);
+    const double columns = sqrt(d2) * b->inverse;
     return columns < (double)w->ours.nx ? (Py_ssize_t)columns + 2 : w->ours.nx;
 }
 
@@ -713,7 +750,7 @@ static Py_ssize_t columns_within(const work *w, double d2)
 static void solve(const work *w, buffers *b, const uint8_t *slice_any, query *start, query *end,
                   double bound)
 {
-    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, nx = w->ours.nx, around = columns_within(w, bound);
+    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, nx = w->ours.nx, around = columns_within(w, b, bound);
     const Py_ssize_t z = start->z, y = start->y, first = start->x - around, last = end[-1].x + around;
     const Py_ssize_t low = first > b->low ? first : b->low, high = last < b->high ? last : b->high;
     double *zy2 = b->zy2, worst = bound, floor = INFINITY;
@@ -748,7 +785,7 @@ static void solve(const work *w, buffers *b, const uint8_t *slice_any, query *st
     for (query *q = start; q < end; q++) {
         double own = q->x < low || q->x > high ? INFINITY : zy2[q->x];
         own = own < bound ? own : bound;
-        const Py_ssize_t most = columns_within(w, (own - floor) + 1e-9 * own);
+        const Py_ssize_t most = columns_within(w, b, (own - floor) + 1e-9 * own);
         const Py_ssize_t from = q->x - most > low ? q->x - most : low;
         const Py_ssize_t to = q->x + most < high ? q->x + most : high;
         q->best = least_along(zy2 + from, b->x2 + nx + from - q->x, to + 1 - from, q->best);
@@ -875,40 +912,12 @@ static int reach_all(work *w)
     for (int bit = 0; done && bit < 16; bit++)
         if ((bit & 7) < w->n_regions)
             done = reach_far(w, bit ^ 8, &b, slice_any, queries);
-    released(&b);
     free(slice_any);
     free(queries);
     return done;
 }
 
-/* Memory that is kept between calls: fresh pages cost more than all that is done with them. It is
- * taken and given back under Python's lock, and whoever finds none makes his own. */
-typedef struct {
-    char *at;
-    size_t size;
-} block;
-
-static block spare;
-enum { KEPT = 64 << 20 };
-
-static block take_spare(void)
-{
-    block found = spare;
-    spare = (block){NULL, 0};
-    return found;
-}
-
-static void give_back(block used)
-{
-    if (spare.at || used.size > KEPT)
-        free(used.at);
-    else
-        spare = used;
-}
-
-static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-
-static int measure(work *w, block *memory)
+static int measure(work *w)
 {
     Py_ssize_t pz = 1, py = 1, px = 4; /* rows are read four words at a time */
     const size_t nz = (size_t)w->ours.nz, ny = (size_t)w->ours.ny, nx = (size_t)w->ours.nx;
@@ -929,15 +938,9 @@ static int measure(work *w, block *memory)
     const size_t row = rounded((nx + 8) * sizeof(word));
     const size_t jump = rounded((size_t)w->n_steps * sizeof(*w->jump));
     const size_t zeroed = 2 * padded + held + active, size = zeroed + extent + 2 * row + jump;
-    if (memory->size < size) {
-        free(memory->at);
-        *memory = (block){malloc(size), size};
-        if (!memory->at) {
-            memory->size = 0;
-            return 0;
-        }
-    }
-    char *at = memory->at;
+    if (!holds(w->memory, size))
+        return 0;
+    char *at = w->memory->at;
     memset(at, 0, zeroed);
     w->words = (word *)at;
     w->surface = (word *)(at += padded);
@@ -1193,9 +1196,10 @@ static PyObject *py_distances(PyObject *self, PyObject *args)
     if (!take(objects, flags, views, SHARED))
         return NULL;
     if (as_work(views, &w)) {
-        block memory = take_spare();
+        block memory[BLOCKS];
+        take_spare(w.memory = memory);
         Py_BEGIN_ALLOW_THREADS
-        done = measure(&w, &memory);
+        done = measure(&w);
         Py_END_ALLOW_THREADS
         give_back(memory);
         out = done ? listed(&w) : PyErr_NoMemory();
@@ -1236,7 +1240,8 @@ static PyObject *py_evaluate(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "the arguments' sizes do not fit each other");
         goto out;
     }
-    block memory = take_spare();
+    block memory[BLOCKS];
+    take_spare(w.memory = memory);
     Py_BEGIN_ALLOW_THREADS
     fits = count_joint(&w.ours, &w.theirs, 16, views[JOINT].buf, &b);
     if (fits) {
@@ -1244,7 +1249,7 @@ static PyObject *py_evaluate(PyObject *self, PyObject *args)
         w.theirs.data += b.y0 * w.theirs.sy + b.x0;
         w.ours.ny = w.theirs.ny = b.y1 - b.y0;
         w.ours.nx = w.theirs.nx = b.x1 - b.x0;
-        done = measure(&w, &memory);
+        done = measure(&w);
         if (done)
             summarise(&w, views[JOINT].buf, views[DISTANCES].buf, within, views[OUT].buf);
     }
