@@ -18,7 +18,7 @@
 
 /* SHA-256 of this file with the digits below taken out. metrics/kernel.py refuses a build of
  * another text, so change the digits (its message names them) and build again. */
-#define SOURCE_HASH "5e1197b6c3cd9bfb9e9095651681cb483206daeeaba4bacb0ccfd4dd96c486ad"
+#define SOURCE_HASH "b09b6fc6ca852ac103bb3456bd7a8993603080e20bd16ba1f0b98f9542ef9be9"
 
 typedef uint16_t word;
 
@@ -521,12 +521,21 @@ static void find_surface(work *w)
 /* How many of the first steps are taken by whole rows where a row is crowded. */
 enum { CROWDED = 32 };
 
+/* Where most surfaces are far, steps are wasted: then only some voxels, or rows, try them. */
+static inline int tries(work *w) { return w->misses < 24 || ++w->skipped % 16 == 0; }
+
+static inline void learn(work *w, int missed)
+{
+    w->misses += missed ? (w->misses < 40 ? 3 : 0) : (w->misses > 3 ? -4 : 0);
+}
+
 /* Take the first steps for all voxels of a row; returns the first step not taken. */
 static int probe_row(work *w, const word *surface, Py_ssize_t z, Py_ssize_t n, uint32_t lacking)
 {
+    uint32_t found = 0;
     int t = 1;
     /* What few are left is faster one by one. */
-    for (uint32_t found = 0; t < w->n_steps && t < CROWDED && found < lacking - lacking / 16;) {
+    while (t < w->n_steps && t < CROWDED && found < lacking - lacking / 16) {
         const int32_t rank = w->rank[t];
         memset(w->hits, 0, (size_t)n * sizeof(word));
         int end = t;
@@ -547,6 +556,7 @@ static int probe_row(work *w, const word *surface, Py_ssize_t z, Py_ssize_t n, u
             found += hits;
         }
     }
+    learn(w, found < lacking / 8);
     return t;
 }
 
@@ -585,7 +595,8 @@ static int probe(work *w)
             uint32_t lacking = wanted_row(surface, w->wanted, n, w->active[z]);
             if (!lacking)
                 continue;
-            int t = lacking > 12 && 4 * lacking > n ? probe_row(w, surface, z, n, lacking) : 1;
+            int crowded = lacking > 12 && 4 * lacking > n;
+            int t = crowded && tries(w) ? probe_row(w, surface, z, n, lacking) : 1;
             memset(w->wanted + n, 0, 4 * sizeof(word));
             voxel *rest = room_for(&w->left, lacking);
             if (!rest)
@@ -599,10 +610,9 @@ static int probe(work *w)
                     word wanted = w->wanted[i];
                     if (!wanted)
                         continue;
-                    /* Where most surfaces are far, steps are wasted: only some voxels try them. */
-                    if (w->misses < 24 || ++w->skipped % 16 == 0) {
+                    if (tries(w)) {
                         wanted = probe_voxel(w, surface + i, wanted, t, column);
-                        w->misses += wanted ? (w->misses < 40 ? 3 : 0) : w->misses > 3 ? -4 : 0;
+                        learn(w, wanted != 0);
                     }
                     if (wanted) {
                         *rest++ = (voxel){(int32_t)z, (int32_t)y, (int32_t)(e[0] + i), wanted};
@@ -687,6 +697,7 @@ typedef struct {
     int32_t low, high; /* first and last column with a goal */
     double inverse;    /* of the spacing of columns */
     int64_t *first;   /* (slice, row): the first query there, and an end */
+    int64_t *before;  /* by slice: the first query of the last row that was solved, or -1 */
 } buffers;
 
 static int allocated(const work *w, buffers *b)
@@ -695,9 +706,10 @@ static int allocated(const work *w, buffers *b)
     const size_t steps = rounded(sizeof(*b->steps) * nz * ny * nx), x2 = rounded(sizeof(*b->x2) * 2 * nx);
     const size_t y2 = rounded(sizeof(*b->y2) * nz * nx), zy2 = rounded(sizeof(*b->zy2) * nx);
     const size_t first = rounded(sizeof(*b->first) * (nz * ny + 1));
+    const size_t before = rounded(sizeof(*b->before) * nz);
     if (b->steps)
         return 1;
-    if (!holds(w->memory + 1, steps + x2 + y2 + zy2 + first + sizeof(*b->least) * nz))
+    if (!holds(w->memory + 1, steps + x2 + y2 + zy2 + first + before + sizeof(*b->least) * nz))
         return 0;
     char *at = w->memory[1].at;
     b->steps = (int16_t *)at;
@@ -705,7 +717,8 @@ static int allocated(const work *w, buffers *b)
     b->y2 = (double *)(at += x2);
     b->zy2 = (double *)(at += y2);
     b->first = (int64_t *)(at += zy2);
-    b->least = (int16_t *)(at + first);
+    b->before = (int64_t *)(at += first);
+    b->least = (int16_t *)(at + before);
     b->inverse = 1 / sqrt(w->x2[1]);
     for (size_t i = 0; i < nx; i++)
         b->x2[nx - i] = b->x2[nx + i] = w->x2[i];
@@ -792,6 +805,8 @@ static void solve(const work *w, buffers *b, const uint8_t *slice_any, query *st
     }
 }
 
+static inline double lesser(double a, double b) { return a < b ? a : b; }
+
 /* More than how far the queries from `q` to `last` are from a goal, by one that is solved. */
 static double bound_by(const work *w, const query *solved, const query *q, const query *last)
 {
@@ -813,20 +828,28 @@ static void transform(const work *w, buffers *b, word goal, const uint8_t *slice
         b->first[queries[i].z * ny + queries[i].y + 1]++;
     for (Py_ssize_t i = 0; i < nz * ny; i++)
         b->first[i + 1] += b->first[i];
+    for (Py_ssize_t z = 0; z < nz; z++)
+        b->before[z] = -1;
     for (Py_ssize_t y = 0; y < ny; y++) {
         for (Py_ssize_t z = 0; z < nz; z++)
             b->least[z] = -1;
         for (Py_ssize_t z = 0; z < nz; z++) {
             const int64_t *first = b->first + z * ny + y;
-            const query *above = y && first[-1] < first[0] ? queries + first[-1] : NULL;
+            if (first[0] == first[1])
+                continue;
+            /* The queries of the row before, wherever it is. */
+            const query *above = b->before[z] < 0 ? NULL : queries + b->before[z];
             const query *above_end = queries + first[0];
+            b->before[z] = first[0];
             for (query *q = queries + first[0], *row_end = queries + first[1], *end; q < row_end; q = end) {
                 for (end = q + 1; end < row_end && end->x - end[-1].x <= APART;)
                     end++;
                 while (above && above + 1 < above_end &&
                        labs((long)(above[1].x - q->x)) <= labs((long)(above->x - q->x)))
                     above++;
-                solve(w, b, slice_any, q, end, bound_by(w, above, q, end - 1));
+                solve(w, b, slice_any, q, end,
+                      lesser(bound_by(w, above, q, end - 1),
+                             bound_by(w, q > queries + first[0] ? q - 1 : NULL, q, end - 1)));
             }
         }
     }
