@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import benchmark
 from benchmark.errors import UsageError
-from benchmark.metrics import kernel, steps
+from benchmark.metrics import kernel, reach, steps
 from benchmark.provenance import provenance
 
 DATA = Path(benchmark.__file__).parent / "doctor"
@@ -92,7 +92,7 @@ def assert_brute_force(masks, spacing, found):
 @st.composite
 def masks(draw):
     """Dense, sparse or far apart: every road through the kernels."""
-    kind = draw(st.sampled_from(["dense", "sparse", "apart"]))
+    kind = draw(st.sampled_from(["dense", "sparse", "apart", "blocks", "lonely"]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n = draw(st.integers(1, 4))
     if kind == "dense":
@@ -101,7 +101,16 @@ def masks(draw):
     shape = (n, int(rng.integers(1, 40)), int(rng.integers(30, 140)))
     if kind == "sparse":
         return [rng.random(shape) < 6 / np.prod(shape) for _ in range(2)]
+    if kind == "blocks":
+        # Rows crowded here and empty there, and surfaces a few voxels to many apart.
+        tiles = [rng.random((n, 5, 6)) < rng.choice([0.15, 0.5]) for _ in range(2)]
+        size = rng.integers(2, 12, 2)
+        return [np.repeat(np.repeat(t, size[0], axis=1), size[1], axis=2) for t in tiles]
     found = [rng.random(shape) < 0.3 for _ in range(2)]
+    if kind == "lonely":
+        found[1][:] = False
+        found[1][tuple(rng.integers(0, shape))] = True
+        return found
     found[0][:, :, 6:] = False
     found[1][:, :, :-6] = False
     return found
@@ -112,6 +121,23 @@ def masks(draw):
 @given(masks(), spacings)
 def test_both_kernels_give_the_same_bits_and_those_of_brute_force(pair, spacing):
     assert_brute_force(pair, spacing, assert_twins(pair, spacing))
+
+
+@settings(max_examples=60, deadline=None)
+@given(masks(), spacings, st.booleans())
+def test_a_tree_and_columns_find_the_same_bits(pair, spacing, per_slice):
+    start, goal = (border(mask, in_plane=True) for mask in pair)
+    if per_slice:
+        start = start[np.isin(start[:, 0], goal[:, 0])]
+    if not len(start) or not len(goal):
+        return
+    found = []
+    for cost in (0, 10**12):  # of a query by the tree
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reach, "_QUERY", cost)
+            patch.setattr(reach, "_AREA", 200)
+            found.append(reach.nearest(start, goal, pair[0].shape, spacing, per_slice))
+    assert found[0].tobytes() == found[1].tobytes()
 
 
 @both_kernels
