@@ -20,7 +20,8 @@ __all__ = ["GROUP", "Card", "cards", "definitions_hash", "metrics", "modules", "
 
 #: Entry point group; each entry names a metric, a collection of them, or a module that holds some.
 GROUP = "benchmark.metrics"
-_BUILT_IN = ("overlap", "volume", "surface", "tolerance", "boundary", "lesions")
+_BUILT_IN = ("overlap", "volume", "surface", "tolerance", "boundary", "lesions", "calibration",
+             "budget", "surfel")  # fmt: skip
 
 
 def metrics() -> Mapping[str, Metric]:
@@ -43,8 +44,15 @@ def modules() -> tuple[tuple[str, str], ...]:
     return _loaded()[2]
 
 
-def select(names: Collection[str] | None = None) -> tuple[Metric, ...]:
-    """The named metrics in the registry's order; all of them by default.
+def select(
+    names: Collection[str] | None = None, *, probabilities: bool = False
+) -> tuple[Metric, ...]:
+    """The named metrics in the registry's order; by default all but extras.
+
+    Args:
+        names: Which.
+        probabilities: Whether there are probabilities to measure: by default, metrics that read
+            them are left out where there are none.
 
     Raises:
         UsageError: A name is unknown.
@@ -53,11 +61,16 @@ def select(names: Collection[str] | None = None) -> tuple[Metric, ...]:
     for name in names or ():
         if name not in known:
             raise UsageError(f"There is no metric {name!r}.", near_misses(name, known))
-    return tuple(m for name, m in known.items() if names is None or name in names)
+    if names is not None:
+        return tuple(m for name, m in known.items() if name in names)
+    usual = (m for m in known.values() if not m.card.extra)
+    return tuple(m for m in usual if probabilities or m.card.reads != "probabilities")
 
 
 def definitions_hash(names: Iterable[str] | None = None) -> str:
-    """One hash over the cards of ``names`` (all by default): equal if and only if they all are.
+    """One hash over the cards of ``names``: equal if and only if they all are.
+
+    By default over those of :func:`select`.
 
     Raises:
         UsageError: A name is unknown.
