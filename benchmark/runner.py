@@ -12,14 +12,13 @@ import pyarrow.parquet as pq
 
 from .errors import DataError
 from .fingerprint import combined
-from .metrics.cards import cards
 from .parquet import write_table
 from .plan import Plan, Resolved, RunRequest, prepare
 from .predicted import predict
 from .progress import Reporter
 from .provenance import provenance
 from .record import DatasetRecord, MethodRecord, RunRecord
-from .scored import score
+from .scored import measured, score
 from .scoring import arrow_schema
 from .trained import train
 
@@ -204,7 +203,7 @@ def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
         split_source=plan.split.source,
         produces=sorted(plan.method.produces),
         annotates=sorted(dataset.annotates),
-        metric_cards={name: card.hash for name, card in sorted(cards().items())},
+        metric_cards=dict(sorted((m.card.name, m.card.hash) for m in measured(rows))),
         stages=stages,
         totals={
             "seconds": round(sum(float(s.get("seconds", 0)) for s in stages.values()), 3),

@@ -52,11 +52,10 @@ _WHAT = {
     f"{_WIDTH:g} mm from it in the slice, where the other map has another class of the heart",
 }
 _NOTES = (
-    "An extra: computed only if it is asked for by name. The four accounts hold every wrong voxel "
-    "exactly once. A piece is connected across faces, as a lesion of lesion_recall is: six "
-    "neighbours in space, four where a single slice is measured; so a slice's accounts need not "
-    "sum to the volume's. Heart is every class that both sides speak about. Over a third of the "
-    "ventricle it is the mean of the slices' values."
+    "The four accounts hold every wrong voxel exactly once. A piece is connected across faces, as "
+    "a lesion of lesion_recall is: six neighbours in space, four where a single slice is measured; "
+    "so the accounts of all slices need not sum to the volume's. Heart is every class that both "
+    "sides speak about. Over a third of the ventricle it is the mean of the slices' values."
 )
 _card = partial(
     Card,
@@ -144,7 +143,7 @@ def _volume(account: str, title: str) -> Metric:
             unit="mL",
             bounds=(0.0, None),
             both_empty=0.0,
-            source="an account of this project; pieces as in lesion-wise detection",
+            source="defined here; pieces as in lesion-wise detection",
             notes=f"The four volumes sum to (fp + fn) * voxel volume. {_NOTES}",
         )
     )
@@ -165,7 +164,7 @@ def _share(account: str, title: str) -> Metric:
             unit="",
             bounds=(0.0, 1.0),
             both_empty=None,
-            source="an account of this project; pieces as in lesion-wise detection",
+            source="defined here; pieces as in lesion-wise detection",
             notes=f"The four losses sum to 1 - dice. {_NOTES}",
         )
     )

@@ -37,11 +37,11 @@ _SURFACE = (
     "between corners, in mm."
 )
 _NOTES = (
-    "An extra: computed only if it is asked for by name. Over a volume the surface is that of the "
-    "body in space, with the top of the first and the bottom of the last slice; of a single slice, "
-    "or a stack of one, it is the outline. Over a third of the ventricle it is the mean of the "
-    "slices' values. The triangles of a cell follow the published table of areas: around the "
-    "corners that are fewer, around each group of them by itself."
+    "Over a volume the surface is that of the body in space, with the top of the first and the "
+    "bottom of the last slice; of a single slice, or a stack of one, it is the outline. Over a "
+    "third of the ventricle it is the mean of the slices' values. The triangles of a cell follow "
+    "the published table of areas: around the corners that are fewer, around each group of them by "
+    "itself."
 )
 _SOURCE = "Nikolov et al. 2021 (surface Dice) and its published code, surface-distance"
 _distance = partial(
