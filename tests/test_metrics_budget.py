@@ -53,7 +53,7 @@ def maps(draw):
     return reference, prediction
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(maps(), spacings)
 def test_every_wrong_voxel_is_in_one_account(labels, spacing):
     found = table(*labels, spacing, levels=["volume", "slice"])
