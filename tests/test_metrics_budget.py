@@ -1,6 +1,8 @@
 """The budget of the Dice loss: by hand, by brute force, and every wrong voxel exactly once."""
 
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +11,15 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 import benchmark
+from benchmark.datasets.emidec import Emidec
 from benchmark.metrics.cards import cards
 from benchmark.scoring import ScoreTask, score_case
 from benchmark.types import Region
 
 SPACING = (8.0, 1.5, 1.5)
+ROOT = Path(__file__).resolve().parents[1]
+EMIDEC = Path(os.environ.get("SCARBENCH_EMIDEC", ROOT.parent / "shared" / "data" / "emidec"))
+needs_emidec = pytest.mark.skipif(not EMIDEC.is_dir(), reason=f"no EMIDEC data at {EMIDEC}")
 ACCOUNTS = ["boundary", "missed", "false", "wrong_class"]
 VOLUMES = [f"budget_{account}_ml" for account in ACCOUNTS]
 LOSSES = [f"budget_{account}" for account in ACCOUNTS]
@@ -291,3 +297,35 @@ def test_all_are_extras_of_which_less_is_better():
     for name in NAMES:
         assert cards()[name].extra
         assert cards()[name].better == "lower"
+
+
+@needs_emidec
+def test_the_errors_of_real_hearts_are_told_apart():
+    """Moved by two pixels, without the last slice, and with the scar called myocardium."""
+    data = Emidec(data_root=EMIDEC)
+    scars = 0
+    for info in data.index()[:40:8]:
+        case = data.load(info.id)
+        reference, spacing = case.reference.labels, case.study.target.spacing
+        voxel_ml = math.prod(spacing) / 1000
+        held = np.flatnonzero(reference.any(axis=(1, 2)))
+        for what in ("moved", "without the last slice", "without scar"):
+            if what == "moved":
+                prediction = np.roll(reference, 2, axis=2)
+            elif what == "without scar":
+                prediction = np.where(reference >= 3, 2, reference)
+            else:
+                prediction = reference.copy()
+                prediction[held[-1]] = 0
+            found = table(reference, prediction, spacing)
+            for region in (Region.CAVITY, Region.MYOCARDIUM, Region.LV, Region.SCAR):
+                values = of_region(found, region.value)
+                wrong = (region.mask(reference) ^ region.mask(prediction)).sum()
+                total = sum(values[name] for name in VOLUMES)
+                assert total == pytest.approx(wrong * voxel_ml, rel=1e-12)
+                if what == "without the last slice":
+                    assert values["budget_missed_ml"] == pytest.approx(total, rel=1e-12)
+                if what == "without scar" and region is Region.SCAR:
+                    assert values["budget_missed_ml"] == pytest.approx(total, rel=1e-12)
+                    scars += total > 0
+    assert scars

@@ -2,7 +2,9 @@
 
 import itertools
 import math
+import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchmark
+from benchmark.datasets.emidec import Emidec
 from benchmark.doctor import conformance
 from benchmark.doctor.conformance import SURFELS
 from benchmark.metrics.cells import areas, lengths
 
+ROOT = Path(__file__).resolve().parents[1]
+EMIDEC = Path(os.environ.get("SCARBENCH_EMIDEC", ROOT.parent / "shared" / "data" / "emidec"))
+needs_emidec = pytest.mark.skipif(not EMIDEC.is_dir(), reason=f"no EMIDEC data at {EMIDEC}")
 NAMES = list(SURFELS)
 SPACING = (8.0, 1.5, 1.25)
 CORNERS = list(itertools.product((0, 1), repeat=3))
@@ -246,3 +252,21 @@ def test_touching_every_border_is_surface_too():
     found = values(everything, everything, SPACING)
     assert {found[f"surfel_nsd@{t}mm"] for t in (1, 2, 3)} == {1.0}
     assert found["surfel_hd"] == 0.0
+
+
+@needs_emidec
+def test_real_hearts_are_measured_as_the_package_does():
+    package = pytest.importorskip("surface_distance")
+    data = Emidec(data_root=EMIDEC)
+    for info in data.index()[:30:10]:
+        case = data.load(info.id)
+        reference, spacing = case.reference.labels, case.study.target.spacing
+        prediction = np.roll(reference, (1, 2), (1, 2))
+        found = benchmark.score(reference, prediction, spacing, metrics=NAMES)
+        for region in (benchmark.Region.CAVITY, benchmark.Region.MYOCARDIUM):
+            theirs = of_the_package(
+                package, region.mask(reference), region.mask(prediction), spacing
+            )
+            rows = found[found["region"] == region.value]
+            values_ = dict(zip(rows["metric"], rows["value"], strict=True))
+            assert values_ == pytest.approx(theirs, abs=1e-9)

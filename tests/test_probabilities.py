@@ -196,9 +196,12 @@ def test_without_them_tables_are_what_they_were(folders: Path) -> None:
     whole = pd.read_parquet(folders / "out" / "scores.parquet")
     rest = whole[~whole["metric"].isin(CALIBRATION)].reset_index(drop=True)
     pd.testing.assert_frame_equal(rest, plain)
-    assert overview(folders / "out" / "scores.parquet") == overview(
-        folders / "plain" / "scores.parquet"
-    )
+    lines = overview(folders / "out" / "scores.parquet")
+    told = [one for one in lines if one.metric not in CALIBRATION]
+    assert told == overview(folders / "plain" / "scores.parquet")
+    assert [(one.region, one.metric) for one in lines if one not in told] == [
+        ("scar", name) for name in CALIBRATION
+    ]
 
 
 def test_a_case_without_a_map_is_told_and_counts_as_the_worst(folders: Path) -> None:
@@ -249,7 +252,10 @@ def test_the_command_line_takes_probabilities_and_extras(
     assert run_app(app, ["score", *map(str, options)]) == 0
     rows = pd.read_parquet(folders / "out" / "scores.parquet")
     assert list(rows["metric"].unique()) == asked
-    assert "2 of 2 cases scored" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "2 of 2 cases scored" in out
+    told = [line.split()[:2] for line in out.splitlines() if line.startswith("scar")]
+    assert told == [["scar", name] for name in asked]
 
 
 def test_listing_says_when_a_metric_is_computed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,6 +265,14 @@ def test_listing_says_when_a_metric_is_computed(capsys: pytest.CaptureFixture[st
     assert listed["budget_missed"] == listed["surfel_hd"] == "if asked for"
     assert run_app(app, ["explain", "surfel_hd"]) == 0
     assert "computed   if asked for" in capsys.readouterr().out
+
+
+def test_the_metrics_that_were_asked_for_are_shown_in_their_order(folders: Path) -> None:
+    asked = ["iou", "hd", "budget_missed", "iou"]
+    summary, _ = scored(folders, metrics=asked, probabilities=None)
+    lines = overview(summary.files["scores"], metrics=asked)
+    told = [(one.metric, one.mean, one.n_total) for one in lines if one.region == "scar"]
+    assert told == [("iou", 1.0, 2), ("hd (3d)", 0.0, 2), ("budget_missed", 0.0, 2)]
 
 
 # --- bench run ---
@@ -371,3 +385,25 @@ def test_what_a_run_stored_can_be_scored_from_its_folder(
     for name in ("dice", *CALIBRATION):
         a, b = (t.xs(name, level="metric")["value"] for t in (there, here))
         pd.testing.assert_series_equal(a, b)
+
+
+def test_the_better_calibrated_method_wins(run: Run, plugins: Any) -> None:
+    """Same labels; in readers of tables the smaller error is the better one."""
+    from benchmark.compare import compare
+    from benchmark.leaderboard import leaderboard
+    from benchmark.table import Quantity, read_runs, tidy
+
+    blunt = "return Segmentation(np.where(image > 500, 3, 0), (), {Region.SCAR: SURE})"
+    halves = "np.where(image > 500, np.float32(1), np.float32(0.5))"
+    paths = [
+        run(plugins.method(body, name=name), probabilities=True).path
+        for name, body in (("soft", SOFT), ("blunt", blunt.replace("SURE", halves)))
+    ]
+    table = tidy(read_runs(paths))
+    for name in CALIBRATION:
+        [row] = compare(table, region="scar", metric=name).to_dict("records")
+        assert (row["better"], row["unit"]) == ("lower", "")
+        board = leaderboard(read_runs(paths), columns=(Quantity("scar", name),), resamples=50)
+        assert [(r.rank, r.label) for r in board.rows] == [(1, "soft"), (2, "blunt")]
+        assert board.rows[0].cells[0].mean < board.rows[1].cells[0].mean
+        assert dict(board.metric_cards) == {name: cards()[name].hash}

@@ -117,7 +117,7 @@ def score_command(
             reporter=TerminalReporter(quiet=as_json),
             watch=watch if tables else None,
         )
-    lines = overview(summary.files["scores"])
+    lines = overview(summary.files["scores"], metrics=metrics)
     if as_json:
         found = _as_json(summary, lines)
         echo_json(found | {"presets": _presets_as_json(tables)} if tables else found)

@@ -36,8 +36,9 @@ _card = partial(
     worst=1.0,
 )
 _NOTES = (
-    "Of regions that come with probabilities; the labels do not enter. A region that is empty in the reference has a value like any other: what "
-    "is promised of it is too much. not_applicable without probabilities of the region, or where "
+    "Of regions that come with probabilities; the labels do not enter. A region that is empty in "
+    "the reference has a value like any other: what is promised of it is too much. not_applicable "
+    "without probabilities of the region, or where "
     "the reference shows no left ventricle. Probabilities that a run has stored are in steps of "
     "1/255, and are read as k/255. Over a third of the ventricle it is the mean of the slices' "
     "values."
