@@ -84,9 +84,17 @@ _known: WeakKeyDictionary[Pair, _Budget] = WeakKeyDictionary()
 
 
 def _budget(pair: Pair) -> _Budget:
+    if not pair.tp:
+        return _Budget(0, pair.fn, pair.fp, 0)  # no piece meets the other mask
     if pair not in _known:
+        # Imported here, since metrics are listed without an array library.
+        from scipy import ndimage
+
         ours, theirs = pair.masks()
-        heart, their_heart = pair.heart
+        # All that is counted, and all that it may be near to, lies in the box of both.
+        box = ndimage.find_objects((ours | theirs).view("uint8"))[0]
+        ours, theirs = ours[box], theirs[box]
+        heart, their_heart = (side[box] for side in pair.heart)
         missed = _accounts(ours, theirs, their_heart, pair.spacing)
         false = _accounts(theirs, ours, heart, pair.spacing)
         _known[pair] = _Budget(

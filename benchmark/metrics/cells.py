@@ -102,16 +102,14 @@ def lengths(spacing: tuple[float, float]) -> Floats:
 
 
 def _cropped(reference: Mask, compared: Mask) -> tuple[Mask, Mask]:
-    """Both masks in the box that holds them; a single slice stays one."""
-    union = reference | compared
-    box = []
-    for axis in range(3):
-        held = np.flatnonzero(union.any(axis=tuple(a for a in range(3) if a != axis)))
-        box.append(slice(int(held[0]), int(held[-1]) + 1))
-    if len(reference) == 1:
-        return reference[:, box[1], box[2]], compared[:, box[1], box[2]]
-    # A stack that fills a single slice is still a body in space, with a top and a bottom.
-    return reference[tuple(box)], compared[tuple(box)]
+    """Both masks in the box that holds them.
+
+    Masks that fill one slice of a stack are still bodies in space, with a top and a bottom.
+    """
+    from scipy import ndimage
+
+    box = ndimage.find_objects((reference | compared).view(np.uint8))[0]
+    return reference[box], compared[box]
 
 
 def _codes(mask: Mask) -> NDArray[np.uint8]:
