@@ -25,6 +25,7 @@ from .metrics.cards import select
 from .nifti import read_grid, read_labels
 from .parquet import table_writer
 from .plugins import Dataset
+from .probabilities import StoredProbabilities
 from .progress import Reporter
 from .references import DatasetReferences, FolderReferences, References
 from .scoring import (
@@ -80,6 +81,7 @@ def evaluate(
     apex: Literal["first", "last"] | None = None,
     roles: Collection[Role] | None = None,
     metrics: Collection[str] | None = None,
+    probabilities: Path | None = None,
     reporter: Reporter | None = None,
     watch: Callable[[ScoreTask], None] | None = None,
     reference_contours: Path | None = None,
@@ -98,7 +100,9 @@ def evaluate(
         images: A folder of images for what needs intensities, beside a reference folder.
         apex: Which slice is at the apex, beside a reference folder.
         roles: Score only these, of a data set.
-        metrics: Names of metrics; all by default.
+        metrics: Names of metrics; all but extras by default.
+        probabilities: A folder with one of probability maps for each region; see
+            :class:`benchmark.probabilities.StoredProbabilities`.
         reporter: Told of each case.
         watch: Given each case that could be read, before it is scored.
         reference_contours: A folder of contours (:mod:`benchmark.contours.files`) beside a
@@ -108,7 +112,8 @@ def evaluate(
     Raises:
         DataError: A folder is missing or empty, ``out`` cannot be written, or predictions are
             extra, duplicate, misshapen or misaligned.
-        UsageError: A metric is unknown, or contours are given where there are none to compare with.
+        UsageError: A metric is unknown, contours are given where there are none to compare with,
+            or probabilities are needed and not given.
     """
     own = isinstance(reference, Dataset)
     if (own and reference_contours) or (contours and not own and not reference_contours):
@@ -116,7 +121,9 @@ def evaluate(
             "Contours are compared with those of a data set, or of a folder beside the references.",
             "Give --reference-contours with --reference, and not with --dataset.",
         )
-    select(metrics, contours=own or reference_contours is not None)
+    for metric in select(metrics, contours=own or reference_contours is not None):
+        if metric.card.reads == "probabilities" and probabilities is None:
+            raise UsageError(f"{metric.card.name} needs probabilities.", "Add --probabilities DIR.")
     source: References
     if isinstance(reference, Dataset):
         source = DatasetReferences(reference, roles)
@@ -126,6 +133,7 @@ def evaluate(
         codes = prediction_labels or labels
     found = find_files(prediction, "prediction", "Contours")
     outlines = find_contours(contours, source.known)
+    maps = None if probabilities is None else StoredProbabilities(probabilities)
     reporter = reporter or Reporter()
     files = {name: out / f"{name}.parquet" for name in TABLES} | {"csv": out / "scores.csv"}
     failed: dict[str, str] = {}
@@ -139,9 +147,9 @@ def evaluate(
         text = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
         lines = csv.DictWriter(text, list(SCORES), lineterminator="\n")
         lines.writeheader()
-        notes = _checked(source, found)
+        notes = _checked(source, found, maps)
         advance = stack.enter_context(reporter.stage("score", len(source.ids)))
-        for case, rows, fault in _scored(source, found, codes, metrics, watch, outlines):
+        for case, rows, fault in _scored(source, found, codes, metrics, maps, watch, outlines):
             if fault is not None:
                 failed[case] = fault
             for name, writer in writers.items():
@@ -152,7 +160,9 @@ def evaluate(
     return Summary(out, len(source.ids), missing, failed, notes, files)
 
 
-def _checked(source: References, found: Mapping[str, Path]) -> tuple[str, ...]:
+def _checked(
+    source: References, found: Mapping[str, Path], maps: StoredProbabilities | None
+) -> tuple[str, ...]:
     """Notes on the grids, once every prediction belongs to a case and lies on its grid.
 
     Raises:
@@ -177,6 +187,7 @@ def _checked(source: References, found: Mapping[str, Path]) -> tuple[str, ...]:
             continue  # One case's own fault, which becomes its row.
         if difference is not None:
             faults.append(f"{found[case]} does not lie on its reference: {difference}")
+    faults += [] if maps is None else maps.faults(source)
     if faults:
         more = f"\n... and {len(faults) - _SHOWN} more." if len(faults) > _SHOWN else ""
         raise DataError(
@@ -194,6 +205,7 @@ def _scored(
     found: Mapping[str, Path],
     codes: LabelMap,
     metrics: Collection[str] | None,
+    maps: StoredProbabilities | None,
     watch: Callable[[ScoreTask], None] | None,
     outlines: Mapping[str, Path],
 ) -> Iterator[tuple[str, CaseScores, str | None]]:
@@ -204,7 +216,8 @@ def _scored(
         except BenchError as error:
             fault = error.problem
             yield case, unreadable_case(
-                case, fault, source.annotates, codes.regions, metrics=metrics
+                case, fault, source.annotates, codes.regions, metrics=metrics,
+                probabilities=maps is not None,
             ), fault  # fmt: skip
             continue
         task: dict[str, Any] = {
@@ -230,6 +243,9 @@ def _scored(
             task |= {"status": "error", "message": mistake}
         elif drawn is None:
             task |= {"message": "no file of this case among the predictions"}
+        if maps is not None:
+            task["probabilities"], doubt = maps.of(case, reference.grid)
+            mistake = mistake or doubt
         whole = ScoreTask(prediction=drawn, **task)
         if watch is not None:
             watch(whole)

@@ -10,6 +10,7 @@ from typing import Any
 
 from .atomic import unwritable
 from .errors import DataError, UsageError
+from .metrics.cards import cards
 from .metrics.definition import card_key
 from .parameters import parse_spec
 from .plan import RunRequest, resolve
@@ -128,10 +129,18 @@ def rerun(
         threads=record.threads,
         runs=root,
         pictures=False,
+        probabilities=_with_probabilities(record),
     )
     result = run(request, reporter)
     differing, largest = _difference(folder, result.path, record.metric_cards)
     return Rerun(result, differing == 0, differing, largest, _changes(record, result.record))
+
+
+def _with_probabilities(record: RunRecord) -> bool:
+    """Whether probabilities were kept and measured: the tables then have rows of them."""
+    known = cards()
+    return any(name in known and known[name].reads == "probabilities"
+               for name in record.metric_cards)  # fmt: skip
 
 
 def _new_folder(inside: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,17 @@ from .policies import Policy, resolve
 __all__ = ["Line", "overview"]
 
 #: Metric and dim of the lines, for each region in this order.
-_SHOWN = (("dice", None), ("hd95", "3d"), ("assd", "3d"), ("absolute_volume_error_ml", None),
-          ("dice", "contour"), ("hd", "contour"), ("masd", "contour"))  # fmt: skip
+_SHOWN: tuple[tuple[str, str | None], ...] = (
+    ("dice", None),
+    ("hd95", "3d"),
+    ("assd", "3d"),
+    ("absolute_volume_error_ml", None),
+    ("brier", None),
+    ("ece", None),
+    ("dice", "contour"),
+    ("hd", "contour"),
+    ("masd", "contour"),
+)
 _COLUMNS = ["case", "region", "metric", "dim", "value", "worst", "status", "unit", "better",
             "best"]  # fmt: skip
 
@@ -39,18 +49,24 @@ class Line:
     n_total: int
 
 
-def overview(scores: Path, policy: Policy = Policy.WORST_CASE) -> list[Line]:
+def overview(
+    scores: Path, policy: Policy = Policy.WORST_CASE, *, metrics: Collection[str] | None = None
+) -> list[Line]:
     """Means of the usual quantities of whole volumes.
 
     Args:
         scores: A ``scores.parquet``.
         policy: What an undefined value counts as.
+        metrics: Those that were asked for, which are shown instead; of surface distances in 3d.
     """
+    shown = _SHOWN
+    if metrics:
+        shown = tuple((name, dim) for name in dict.fromkeys(metrics) for dim in (None, "3d"))
     table = pd.read_parquet(scores, columns=_COLUMNS, filters=[("level", "==", "volume")])
     rows = resolve(table, policy)
     lines = []
     for region in dict.fromkeys(rows["region"]):
-        for metric, dim in _SHOWN:
+        for metric, dim in shown:
             here = (rows["region"] == region) & (rows["metric"] == metric)
             here &= rows["dim"].isna() if dim is None else rows["dim"] == dim
             found = rows[here]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from .errors import DataError
 from .fingerprint import combined
-from .metrics.cards import cards, contour_cards
+from .metrics.cards import contour_cards
 from .metrics.definition import Card
 from .parquet import write_table
 from .plan import Plan, Resolved, RunRequest, prepare
@@ -20,7 +20,7 @@ from .predicted import predict
 from .progress import Reporter
 from .provenance import provenance
 from .record import DatasetRecord, MethodRecord, RunRecord
-from .scored import score
+from .scored import measured, score
 from .scoring import arrow_schema
 from .trained import train
 
@@ -175,12 +175,13 @@ def _fingerprint(plan: Plan, ids: list[str]) -> str:
     return combined({i: [plan.prints[i].study, plan.prints[i].reference] for i in ids})
 
 
-def _cards_used(plan: Plan) -> Mapping[str, Card]:
-    """The cards of masks, and those of contours where there are scores of any."""
+def _cards_used(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> Mapping[str, Card]:
+    """The cards of what was measured: those of contours only where there are scores of any."""
     contours = pq.read_table(
         plan.folder.path / "scores.parquet", columns=["dim"], filters=[("dim", "==", "contour")]
     )
-    return {**cards(), **(contour_cards() if contours.num_rows else {})}
+    used = {metric.card.name: metric.card for metric in measured(rows)}
+    return {**used, **(contour_cards() if contours.num_rows else {})}
 
 
 def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
@@ -213,7 +214,7 @@ def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
         split_source=plan.split.source,
         produces=sorted(plan.method.produces),
         annotates=sorted(dataset.annotates),
-        metric_cards={name: card.hash for name, card in sorted(_cards_used(plan).items())},
+        metric_cards={name: card.hash for name, card in sorted(_cards_used(plan, rows).items())},
         stages=stages,
         totals={
             "seconds": round(sum(float(s.get("seconds", 0)) for s in stages.values()), 3),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,19 +21,24 @@ from .contours.files import read_contours
 from .contours.filling import outlined
 from .errors import BenchError, DataError
 from .fingerprint import combined
-from .metrics.cards import definitions_hash
+from .metrics.cards import definitions_hash, select
+from .metrics.definition import Metric
+from .metrics.probabilities import Probabilities
 from .nifti import read_labels
 from .parquet import table_writer, write_table
 from .plugins import Dataset
+from .probabilities import PREFIX, read_probabilities
 from .progress import Reporter
 from .scoring import TABLES, CaseScores, ScoreTask, arrow_schema, score_case, unreadable_case
 from .store import RunFolder, file_hash
-from .types import Case, Contour
+from .types import Case, Contour, Region
 
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["score"]
+__all__ = ["measured", "score"]
+
+Rows = Mapping[str, dict[str, Any]]
 
 
 @cache
@@ -45,8 +50,9 @@ def _code() -> str:
 def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> None:
     """Score every evaluated case and write ``scores``, ``counts`` and ``features``."""
     folder = plan.folder
-    keys = {i: _case_key(plan, i, row) for i, row in rows.items()}
-    key = combined({"cases": keys, "definitions": definitions_hash()})
+    maps, definitions = _maps(rows), definitions_hash(m.card.name for m in measured(rows))
+    keys = {i: _case_key(plan, i, row, definitions, maps) for i, row in rows.items()}
+    key = combined({"cases": keys, "definitions": definitions})
     parts = folder.path / "parts"
     if folder.done("score", key) and folder.marker("score").get("tables") == _hashes(folder):
         shutil.rmtree(parts, ignore_errors=True)  # left by a kill just before the end
@@ -56,7 +62,7 @@ def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> No
     if waiting:
         with reporter.stage("score", len(waiting)) as advance:
             for case_id in waiting:
-                scores = _score_case(plan, case_id, rows[case_id])
+                scores = _score_case(plan, case_id, rows[case_id], maps)
                 for table, columns in TABLES.items():
                     path = _part(parts, keys[case_id], table)
                     write_table(path, arrow_schema(columns), getattr(scores, table))
@@ -79,12 +85,31 @@ def _hashes(folder: RunFolder) -> dict[str, str]:
     return {t: file_hash(folder.path / f"{t}.parquet") for t in TABLES}
 
 
-def _case_key(plan: Plan, case_id: str, row: dict[str, Any]) -> str:
+def measured(rows: Rows) -> tuple[Metric, ...]:
+    """The metrics that the tables of a run hold, given what its predictions left."""
+    return select(probabilities=bool(_maps(rows)))
+
+
+def _maps(rows: Rows) -> frozenset[Region]:
+    """The regions that the method gave probabilities of, in any case, and that were kept."""
+    return frozenset().union(*(_kept(row) for row in rows.values()))
+
+
+def _kept(row: Mapping[str, Any]) -> dict[Region, str]:
+    """File of the probabilities of a case, by region."""
+    names = ((Path(file).parent.name, file) for file in row["files"])
+    return {Region(n.removeprefix(PREFIX)): f for n, f in names if n.startswith(PREFIX)}
+
+
+def _case_key(
+    plan: Plan, case_id: str, row: dict[str, Any], definitions: str, maps: Iterable[Region]
+) -> str:
     return combined(
         {
             "prediction": [row["status"], row["message"], row["prediction"]],
             "data": [plan.prints[case_id].study, plan.prints[case_id].reference],
-            "definitions": definitions_hash(),
+            "probabilities": [sorted(maps), {r: row["files"][f] for r, f in _kept(row).items()}],
+            "definitions": definitions,
             "code": _code(),
             "regions": [sorted(plan.method.produces), sorted(plan.dataset.annotates)],
             "case": case_id,
@@ -102,11 +127,13 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     yield from table.to_pylist()
 
 
-def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
+def _score_case(
+    plan: Plan, case_id: str, row: dict[str, Any], maps: frozenset[Region]
+) -> CaseScores:
     annotates, produces = frozenset(plan.dataset.annotates), frozenset(plan.method.produces)
     if plan.prints[case_id].error:
         message = row["message"] or plan.prints[case_id].error
-        return unreadable_case(case_id, message, annotates, produces)
+        return unreadable_case(case_id, message, annotates, produces, probabilities=bool(maps))
     case = _loaded(plan.dataset, case_id)
     study, target = case.study, case.study.target
     prediction = None
@@ -142,11 +169,26 @@ def _score_case(plan: Plan, case_id: str, row: dict[str, Any]) -> CaseScores:
             image=target,
             reference_contours=case.reference.contours,
             compared_contours=contours,
+            probabilities=_probabilities(plan, row, maps),
         )
     )
     if plan.request.pictures and prediction is not None:
         _picture(plan, case, prediction)
     return scores
+
+
+def _probabilities(
+    plan: Plan, row: dict[str, Any], maps: frozenset[Region]
+) -> dict[Region, Probabilities] | None:
+    """The stored probabilities of a case; None where no case of the run has any."""
+    found: dict[Region, Probabilities] = {}
+    kept = _kept(row)
+    for region in sorted(maps):
+        if region in kept:
+            found[region] = read_probabilities(plan.folder.path / kept[region])[0]
+        else:
+            found[region] = "no_prediction", f"the method gave no probabilities of {region} here"
+    return found if maps else None
 
 
 def _loaded(dataset: Dataset, case_id: str) -> Case:

@@ -22,6 +22,7 @@ from .metrics.definition import Status
 from .metrics.inputs import canonical_regions, check_grids, own_regions
 from .metrics.levels import LEVELS, Thirds
 from .metrics.pairs import RegionPair
+from .metrics.probabilities import Probabilities, checked_probabilities, regions_of
 from .metrics.tables import COUNTS, FEATURES, FORMAT, SCORES, Row, arrow_schema, score_rows
 from .types import Contour, Labels, Region, Volume, checked_labels, checked_spacing
 
@@ -71,9 +72,13 @@ class ScoreTask:
         describe: Of which sides to give features: ``reference``, ``compared``.
         reference_contours: What the reference's contours are; with them come rows of contours.
         compared_contours: Those of what is compared; without, they are fitted to its labels.
+        probabilities: For every region that the compared side gives probabilities of,
+            ``(slice, row, column)`` in [0, 1]; or status and message where this case lacks them.
+            None: calibration is not measured at all.
 
     Raises:
-        DataError: Labels, spacing, slice positions, image and contours do not fit each other.
+        DataError: Labels, spacing, slice positions, image, contours and probabilities do not fit
+            each other.
     """
 
     case: str
@@ -92,6 +97,7 @@ class ScoreTask:
     describe: frozenset[str] = frozenset({"reference", "compared"})
     reference_contours: tuple[Contour, ...] = ()
     compared_contours: tuple[Contour, ...] = ()
+    probabilities: Mapping[Region, Probabilities] | None = None
 
     def __post_init__(self) -> None:
         spacing = checked_spacing(self.spacing)
@@ -114,6 +120,12 @@ class ScoreTask:
             )
         for contours in (self.reference_contours, self.compared_contours):
             checked_contours(contours, shape)
+        if self.probabilities is not None:
+            found = {
+                region: checked_probabilities(f"Case {self.case!r}", region, given, shape)
+                for region, given in self.probabilities.items()
+            }
+            object.__setattr__(self, "probabilities", found)
 
 
 @dataclass(frozen=True)
@@ -136,6 +148,7 @@ def score(
     apex: Literal["first", "last"] | None = None,
     slice_positions: tuple[float, ...] | None = None,
     image: NDArray[Any] | None = None,
+    probabilities: Mapping[str, NDArray[Any]] | None = None,
     case: str = "",
 ) -> pd.DataFrame:
     """Score one segmentation against another.
@@ -151,11 +164,12 @@ def score(
         prediction: The same shape.
         spacing: (z, y, x) in mm; z from slice centre to slice centre.
         regions: Names of canonical regions to keep, or ``{"scar": (3, 4)}`` for your own labels.
-        metrics: Names of metrics; all by default.
+        metrics: Names of metrics; all but extras by default.
         levels: Which of ``volume``, ``apex``, ``middle``, ``base``, ``slice``.
         apex: Whether the ``first`` or the ``last`` slice is at the apex; needed for the thirds.
         slice_positions: Per slice, mm along the normal; by default multiples of z.
         image: Intensities on the same grid, for ``core_scar``.
+        probabilities: By canonical region, floats in [0, 1] on the same grid, for calibration.
         case: What the column ``case`` should hold.
 
     Returns:
@@ -186,8 +200,14 @@ def score(
             slice_positions=slice_positions,
             image=None if image is None else Volume(np.asarray(image), spacing),
             describe=frozenset(),
+            probabilities=regions_of(probabilities),
         )
         rows = score_case(task, metrics=metrics, levels=levels, regions=wanted).scores
+    elif probabilities is not None:
+        raise UsageError(
+            "Probabilities are measured near the left ventricle, which masks do not show.",
+            "Give canonical labels, without regions of your own.",
+        )
     else:
         rows = []
         chosen = select(metrics)
@@ -219,14 +239,14 @@ def score_case(
 
     Args:
         task: The case.
-        metrics: Names of metrics; all by default.
+        metrics: Names of metrics; all but extras by default.
         levels: Which of :data:`benchmark.metrics.levels.LEVELS`.
         regions: Which regions.
 
     Raises:
         UsageError: A metric is unknown.
     """
-    chosen = select(metrics, contours=True)
+    chosen = select(metrics, contours=True, probabilities=task.probabilities is not None)
     comparison = Comparison(task)
     out = CaseScores()
     identity = {
@@ -266,6 +286,7 @@ def unreadable_case(
     produces: frozenset[Region],
     *,
     metrics: Collection[str] | None = None,
+    probabilities: bool = False,
 ) -> CaseScores:
     """Rows for a case whose reference cannot be read: an error for each value it would have had.
 
@@ -277,10 +298,11 @@ def unreadable_case(
         message: What is wrong with it.
         annotates: Regions the reference would say something about.
         produces: Regions the prediction would say something about.
-        metrics: Names of metrics; all by default.
+        metrics: Names of metrics; all but extras by default.
+        probabilities: Whether the prediction would have come with probabilities.
     """
     identity = {"case": case, "reference": "reference", "compared": "prediction"}
-    chosen = select(metrics, contours=True)
+    chosen = select(metrics, contours=True, probabilities=probabilities)
     rows: list[Row] = []
     for region in Region:
         reason = undescribed(region, annotates, produces)

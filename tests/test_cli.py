@@ -222,6 +222,9 @@ def test_every_metric_can_be_explained(bench: Bench, name: str) -> None:
         ("dice", "0", 0.0),
         ("hd95", "the diagonal of the field of view", (16**2 + 6**2 + 6**2) ** 0.5),
         ("volume_error_ml", "what an empty answer gets, unless that is right", -0.064),
+        ("budget_missed_ml", "what an empty answer gets, unless that is right", 0.064),
+        ("surfel_hd", "the diagonal of the field of view", (16**2 + 6**2 + 6**2) ** 0.5),
+        ("surfel_nsd@2mm", "0", 0.0),
         ("lesions_reference", "none: it is undefined there", None),
     ],
 )

@@ -75,11 +75,22 @@ def test_our_engine_meets_every_answer():
     assert report.cases == 17
     # Dice, IoU, volume error, and at least five distances in three geometries.
     assert report.answers >= 17 * (3 + 5 * 3)
+    # Every answer there is of surfels: seven of each pair.
+    plain = {name for name in engine.cards() if not name.startswith("surfel_")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "cards", lambda: plain)
+        assert examine_engine().answers == report.answers - 17 * 7
 
 
 @pytest.mark.parametrize(
     ("metric", "dim", "value", "n_wrong"),
-    [("dice", None, 0.3, 17), ("dice", None, None, 16), ("hd95", "3d", None, 14)],
+    [
+        ("dice", None, 0.3, 17),
+        ("dice", None, None, 16),
+        ("hd95", "3d", None, 14),
+        ("surfel_hd95", None, None, 14),
+        ("surfel_nsd@2mm", None, 0.3, 17),
+    ],
 )
 def test_a_wrong_value_of_ours_is_found(monkeypatch, metric, dim, value, n_wrong):
     real = engine._values

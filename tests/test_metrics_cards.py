@@ -43,6 +43,57 @@ NAMES = [
     "lesions_reference",
     "lesions_compared",
 ]
+#: Measured wherever there are probabilities.
+CALIBRATION = ["brier", "ece"]
+#: Measured only if they are asked for.
+EXTRAS = [
+    "budget_boundary_ml",
+    "budget_missed_ml",
+    "budget_false_ml",
+    "budget_wrong_class_ml",
+    "budget_boundary",
+    "budget_missed",
+    "budget_false",
+    "budget_wrong_class",
+    "surfel_nsd@1mm",
+    "surfel_nsd@2mm",
+    "surfel_nsd@3mm",
+    "surfel_hd",
+    "surfel_hd95",
+    "surfel_asd_ref_to_pred",
+    "surfel_asd_pred_to_ref",
+]
+EVERY = [*NAMES, *CALIBRATION, *EXTRAS]
+#: Of every definition that scores may have been made by; a changed one needs another name.
+HASHES = {
+    "dice": "c91f8e75301e",
+    "iou": "a8637b136b93",
+    "precision": "959880fbf6a7",
+    "recall": "f16bce99d568",
+    "specificity": "953568744a26",
+    "balanced_accuracy": "3fc7502aeded",
+    "mcc": "2cc50245e30c",
+    "volume_error_ml": "4e17e5099a3d",
+    "absolute_volume_error_ml": "a32733b5b29c",
+    "volume_error_percent": "b739fc0ab147",
+    "emidec_volume_ratio": "d21e6e72f46d",
+    "hd": "7fc53a4edb5d",
+    "hd95": "3d2941b31a66",
+    "hd95_pooled": "c1a89163b287",
+    "assd": "0ca8cb02ba50",
+    "masd": "b75838fa6b6b",
+    "asd_ref_to_pred": "b3c5cb7d5a8a",
+    "asd_pred_to_ref": "d1bc232cf9f0",
+    "nsd@1mm": "80bc61c7e41a",
+    "nsd@2mm": "04459f3aabf5",
+    "nsd@3mm": "47159a8e64c2",
+    "boundary_iou@2mm": "19ea9a8bb961",
+    "lesion_recall": "0be0dfbc45de",
+    "lesion_precision": "4e5acc8a8563",
+    "lesion_f1": "068829ef277c",
+    "lesions_reference": "f8b6d3972001",
+    "lesions_compared": "b8c69096ed6c",
+}
 DISTANCES = ["hd", "hd95", "hd95_pooled", "assd", "masd", "asd_ref_to_pred", "asd_pred_to_ref"]
 NSD = ["nsd@1mm", "nsd@2mm", "nsd@3mm"]
 #: One mask empty scores 0, both empty nothing.
@@ -82,7 +133,7 @@ def entries(monkeypatch):
 
 
 def test_all_metrics_are_listed_in_a_fixed_order():
-    assert list(cards.cards()) == NAMES
+    assert list(cards.cards()) == EVERY
     assert cards.problems() == {}
 
 
@@ -90,7 +141,26 @@ def test_surface_metrics_have_dims_and_overlap_metrics_none():
     for name, card in cards.cards().items():
         surface = name in {*DISTANCES, *NSD}
         assert card.dims == (("3d", "slice", "inplane3d") if surface else ())
-        assert bool(card.surface) == (surface or name == "boundary_iou@2mm")
+        by_masks = name == "boundary_iou@2mm" or name.startswith("surfel_")
+        assert bool(card.surface) == (surface or by_masks)
+
+
+def test_the_usual_metrics_are_all_but_extras():
+    def names(**options):
+        return [m.card.name for m in cards.select(**options)]
+
+    assert names() == NAMES
+    assert names(probabilities=True) == [*NAMES, *CALIBRATION]
+    assert names(names=EXTRAS[::-1]) == EXTRAS
+    assert names(names=["ece"]) == ["ece"]
+    assert [n for n, c in cards.cards().items() if c.extra] == EXTRAS
+    assert [n for n, c in cards.cards().items() if c.reads == "probabilities"] == CALIBRATION
+
+
+def test_no_definition_changed_when_extras_came():
+    assert {name: cards.cards()[name].hash for name in HASHES} == HASHES
+    assert list(HASHES) == NAMES
+    assert cards.definitions_hash() == "f026fbdf3edf"
 
 
 def test_definitions_that_kept_scores_were_made_by_have_not_changed():
@@ -150,7 +220,9 @@ def test_a_hash_changes_with_every_field_and_with_nothing_else():
     hashes |= {dataclasses.replace(GUESSES, **{k: v}).hash for k, v in other.items()}
     assert len(hashes) == 1 + len(other)
     assert dataclasses.replace(GUESSES).hash == GUESSES.hash
-    assert set(other) | {"dims"} == {f.name for f in dataclasses.fields(Card)}
+    # When a number is computed says nothing about what it means.
+    assert dataclasses.replace(GUESSES, extra=True).hash == GUESSES.hash
+    assert set(other) | {"dims", "extra"} == {f.name for f in dataclasses.fields(Card)}
     assert len(GUESSES.hash) == 12
     assert set(GUESSES.hash) <= set("0123456789abcdef")
 
@@ -197,7 +269,7 @@ def entry(name, thing):
 def test_a_strangers_metric_comes_after_ours_and_changes_the_definitions_hash(entries):
     ours = cards.definitions_hash()
     entries(entry("guesses", guesses))
-    assert list(cards.cards()) == [*NAMES, "guesses"]
+    assert list(cards.cards()) == [*EVERY, "guesses"]
     assert cards.metrics()["guesses"] is guesses
     assert cards.definitions_hash() != ours
     assert cards.definitions_hash(NAMES) == ours
@@ -229,7 +301,7 @@ def test_broken_entry_points_are_listed_and_harm_nobody(entries):
         entry("empty", object()),
         entry("fine", guesses),
     )
-    assert list(cards.cards()) == [*NAMES, "guesses"]
+    assert list(cards.cards()) == [*EVERY, "guesses"]
     assert list(cards.problems()) == ["breaks", "clash", "empty"]
     assert "RuntimeError: no such thing" in cards.problems()["breaks"]
     assert "dice is taken" in cards.problems()["clash"]

@@ -13,7 +13,7 @@ from ._shared import columns, echo_json, line
 if TYPE_CHECKING:
     from ..metrics.definition import Card, Status
 
-__all__ = ["explain_command", "print_definitions"]
+__all__ = ["computed", "explain_command", "print_definitions"]
 
 _WIDTH = 100
 _MARGIN = 11
@@ -98,6 +98,7 @@ def _print_card(card: Card) -> None:
         "surface": card.surface,
         "field": card.field,
         "reads": card.reads,
+        "computed": computed(card),
         "source": card.source,
         "notes": card.notes,
         "version": f"{card.version}, hash {card.hash}",
@@ -112,6 +113,13 @@ def _print_card(card: Card) -> None:
         for status, rule in card.rules.items()
     ]
     columns("", ("status", "which is", "value", "in a mean, by default (worst_case)"), rows)
+
+
+def computed(card: Card) -> str:
+    """When scoring computes a metric, without being told which to compute."""
+    if card.extra:
+        return "if asked for"
+    return "with probabilities" if card.reads == "probabilities" else "always"
 
 
 def _paragraph(key: str, text: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import PluginError, UsageError, near_misses
 from ._shared import columns, echo_json, line
-from .explaining import print_definitions
+from .explaining import computed, print_definitions
 
 if TYPE_CHECKING:
     from ..registry import Kind, PluginInfo
@@ -149,17 +149,17 @@ def _metrics() -> list[dict[str, Any]]:
 
     rows = [
         {"name": c.key, "summary": c.title, "unit": c.unit, "better": c.better,
-         "dims": list(c.dims), "hash": c.hash, "error": ""}
+         "dims": list(c.dims), "hash": c.hash, "error": "", "computed": computed(c)}
         for c in [*cards().values(), *contour_cards().values()]
     ]  # fmt: skip
     return rows + [{"name": n, "summary": "", "unit": "", "better": "", "dims": [], "hash": "",
-                    "error": e} for n, e in problems().items()]  # fmt: skip
+                    "error": e, "computed": ""} for n, e in problems().items()]  # fmt: skip
 
 
 def _print_metrics(kind: str, rows: list[dict[str, Any]]) -> None:
     table = [
         (r["name"], f"broken: {r['error']}" if r["error"] else r["summary"], r["unit"] or "-",
-         r["better"], ", ".join(str(d) for d in r["dims"] if d) or "-")
+         r["better"], ", ".join(str(d) for d in r["dims"] if d) or "-", r["computed"])
         for r in rows
     ]  # fmt: skip
-    columns(kind, ("name", "what it is", "unit", "better", "dim"), table)
+    columns(kind, ("name", "what it is", "unit", "better", "dim", "computed"), table)

@@ -57,7 +57,9 @@ def run_command(
         "runs"
     ),
     pictures: Annotated[bool, typer.Option(help="Draw an overlay of each case.")] = True,
-    probabilities: Annotated[bool, typer.Option(help="Keep probability maps too.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option(help="Keep probability maps too, and measure their calibration.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Train, predict and score methods on a data set.

@@ -65,7 +65,12 @@ def score_command(
         typer.Option("--role", help="Only cases of these roles of the data set; repeatable."),
     ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metric", help="Only these metrics; repeatable.")
+        list[str] | None,
+        typer.Option("--metric", help="Only these metrics, extras included; repeatable."),
+    ] = None,
+    probabilities: Annotated[
+        Path | None,
+        typer.Option(help="Folder with REGION/CASE.nii.gz of probabilities, for calibration."),
     ] = None,
     presets: Annotated[
         list[str] | None,
@@ -116,12 +121,13 @@ def score_command(
             apex=apex,  # type: ignore[arg-type]  # checked above
             roles=roles,  # type: ignore[arg-type]  # checked above
             metrics=metrics,
+            probabilities=probabilities,
             reporter=TerminalReporter(quiet=as_json),
             watch=watch if tables else None,
             reference_contours=reference_contours,
             contours=contours,
         )
-    lines = overview(summary.files["scores"])
+    lines = overview(summary.files["scores"], metrics=metrics)
     if as_json:
         found = _as_json(summary, lines)
         echo_json(found | {"presets": _presets_as_json(tables)} if tables else found)

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DEFINITIONS", "DIMS", "DISTANCES", "Case", "Definition", "conformance"]
+__all__ = ["DEFINITIONS", "DIMS", "DISTANCES", "SURFELS", "Case", "Definition", "conformance"]
 
 Mask = NDArray[np.bool_]
 #: A block of answers (what counts as surface) and a key in it (what is made of the distances).
 Definition = tuple[str, str]
 
+_NSD = ("nsd@1mm", "nsd@2mm", "nsd@3mm")
 #: ``dim`` of ours -> block of answers.
 DIMS: Mapping[str, str] = MappingProxyType(
     {
@@ -43,6 +44,14 @@ DISTANCES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: Metric of surfels -> its answer.
+SURFELS: Mapping[str, Definition] = MappingProxyType(
+    {
+        f"surfel_{key}": ("deepmind_surfel_3d", key)
+        for key in ("hd", "hd95", "asd_ref_to_pred", "asd_pred_to_ref", *_NSD)
+    }
+)
+
 _SURFACES = {
     "voxel_border_3d_conn1": "",
     "voxel_border_3d_conn3": "surface of 26 neighbours, not 6",
@@ -60,7 +69,7 @@ _SUMMARIES = {
     "masd_mean_of_directed": "mean of the two directed means",
     "asd_pred_to_ref": "one direction only, prediction to reference",
     "asd_ref_to_pred": "one direction only, reference to prediction",
-    **{f"nsd@{t}mm": "share of the surface" for t in (1, 2, 3)},
+    **dict.fromkeys(_NSD, "share of the surface"),
     **{f"nsd_pooled@{t}mm": "share of the surface" for t in (1, 2, 3)},
     **{f"nsd_mean_of_directed@{t}mm": "mean of the two directed shares" for t in (1, 2, 3)},
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..metrics.cards import cards
 from ..scoring import score
-from .conformance import DIMS, DISTANCES, Case, conformance
+from .conformance import DIMS, DISTANCES, SURFELS, Case, conformance
 
 __all__ = ["TOLERANCE", "EngineReport", "Wrong", "examine_engine"]
 
@@ -48,7 +48,8 @@ def examine_engine() -> EngineReport:
     known = cards()
     wrong, n_answers = [], 0
     for case in conformance():
-        found = _values(case, [m for m in (*_OVERLAP, "volume_error_ml", *DISTANCES) if m in known])
+        asked = (*_OVERLAP, "volume_error_ml", *DISTANCES, *SURFELS)
+        found = _values(case, [m for m in asked if m in known])
         for name, right in _answers(case):
             if name not in found:
                 continue
@@ -74,6 +75,10 @@ def _answers(case: Case) -> Iterator[tuple[Name, float | None]]:
                 yield (metric, dim), 0.0
             else:
                 yield (metric, dim), case.distance((block, key))
+
+    for metric, definition in SURFELS.items():
+        missed = "nsd" in metric and case.status in ("pred_empty", "ref_empty")
+        yield (metric, None), 0.0 if missed else case.distance(definition)
 
 
 def _values(case: Case, metrics: list[str]) -> dict[Name, float | None]:

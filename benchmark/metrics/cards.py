@@ -32,7 +32,8 @@ __all__ = [
 
 #: Entry point group; each entry names a metric, a collection of them, or a module that holds some.
 GROUP = "benchmark.metrics"
-_BUILT_IN = ("overlap", "volume", "surface", "tolerance", "boundary", "lesions")
+_BUILT_IN = ("overlap", "volume", "surface", "tolerance", "boundary", "lesions", "calibration",
+             "budget", "surfel")  # fmt: skip
 
 
 def metrics() -> Mapping[str, Metric]:
@@ -60,12 +61,16 @@ def modules() -> tuple[tuple[str, str], ...]:
     return _loaded()[2]
 
 
-def select(names: Collection[str] | None = None, *, contours: bool = False) -> tuple[Metric, ...]:
-    """The named metrics of masks in the registry's order; all of them by default.
+def select(
+    names: Collection[str] | None = None, *, contours: bool = False, probabilities: bool = False
+) -> tuple[Metric, ...]:
+    """The named metrics of masks in the registry's order; by default all but extras.
 
     Args:
         names: Names; ``hd`` is that of masks and of contours, ``hd@contour`` of contours alone.
         contours: Whether there may be contours, so that names of theirs alone are not refused.
+        probabilities: Whether there are probabilities to measure: by default, metrics that read
+            them are left out where there are none.
 
     Raises:
         UsageError: A name is unknown, or of contours alone where there can be none.
@@ -80,7 +85,10 @@ def select(names: Collection[str] | None = None, *, contours: bool = False) -> t
             )
         if not contours:
             raise UsageError(f"{name!r} is measured between contours, and there are none here.")
-    return tuple(m for name, m in known.items() if names is None or name in names)
+    if names is not None:
+        return tuple(m for name, m in known.items() if name in names)
+    usual = (m for m in known.values() if not m.card.extra)
+    return tuple(m for m in usual if probabilities or m.card.reads != "probabilities")
 
 
 def select_contour(names: Collection[str] | None = None) -> tuple[Card, ...]:
@@ -93,7 +101,9 @@ def select_contour(names: Collection[str] | None = None) -> tuple[Card, ...]:
 
 
 def definitions_hash(names: Iterable[str] | None = None) -> str:
-    """One hash over the cards of ``names`` (all by default): equal if and only if they all are.
+    """One hash over the cards of ``names``: equal if and only if they all are.
+
+    By default over those of :func:`select`.
 
     Raises:
         UsageError: A name is unknown.

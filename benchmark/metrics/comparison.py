@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..clinical import Feature, can_describe, core_of, features, missing_features
-from ..types import Label, Region
+from ..types import Label, Labels, Region
+from .calibration import MARGIN
 from .counts import Counts, confusion
 from .definition import Status
 from .distances import LabelSurfaces, Surfaces
 from .kernel import joint
 from .levels import Thirds, thirds
-from .pairs import Mask, RegionPair
+from .pairs import Forecast, Mask, RegionPair
 from .tables import Row
 
 if TYPE_CHECKING:
@@ -100,6 +102,8 @@ class Comparison:
             spacing=task.spacing,
             myocardium=self.myocardium,
             measured=Surfaces.of(self.surfaces, _MEASURED.index(region), len(_MEASURED)),
+            heart=lambda: self._cropped_heart,
+            forecast=self._forecast(region),
         )
         return pair, None
 
@@ -113,7 +117,59 @@ class Comparison:
 
     def _core(self, reference: Mask, compared: Mask) -> RegionPair:
         pair = RegionPair.of_masks(reference, compared, self.task.spacing)
-        return replace(pair, myocardium=self.myocardium)
+        return replace(
+            pair,
+            myocardium=self.myocardium,
+            heart=lambda: self._whole_heart,
+            forecast=self._forecast(Region.CORE_SCAR, reference),
+        )
+
+    @cached_property
+    def _cropped_heart(self) -> tuple[Mask, Mask]:
+        return self._heart(self.cropped)
+
+    @cached_property
+    def _whole_heart(self) -> tuple[Mask, Mask]:
+        return self._heart(self.labels)
+
+    def _heart(self, maps: tuple[Labels, Labels]) -> tuple[Mask, Mask]:
+        """Where each map has a class that both sides speak about."""
+        told: set[int] = set()
+        for region in _MEASURED:
+            if undescribed(region, self.task.annotates, self.task.produces) is None:
+                told.update(region.labels)
+        ours, theirs = (np.isin(labels, sorted(told)) for labels in maps)
+        return ours, theirs
+
+    def _forecast(self, region: Region, truth: Mask | None = None) -> Forecast | str:
+        """The probabilities of ``region`` near the heart, or why there are none to measure."""
+        given = self.task.probabilities
+        if given is None or region not in given:
+            return f"there are no probabilities of {region.value}"
+        if isinstance(self._near_heart, str):
+            return self._near_heart
+        box, found = self._near_heart, given[region]
+        reference = region.mask(self.labels[0][box]) if truth is None else truth[box]
+        if isinstance(found, tuple):
+            return Forecast(reference, np.zeros(reference.shape), found)
+        return Forecast(reference, found[box])
+
+    @cached_property
+    def _near_heart(self) -> tuple[slice, slice, slice] | str:
+        """Where calibration is measured: around the reference's left ventricle, in all slices."""
+        name = self.task.reference_name
+        if not any(can_describe(region, self.task.annotates) for region in _OUTLINES):
+            return f"{name} annotates no outline of the left ventricle, near which to measure"
+        held = self.labels[0] > 0
+        if not held.any():
+            return f"{name} shows no left ventricle, near which to measure"
+        sides = []
+        for axis, step in enumerate(self.task.spacing[1:]):
+            places = np.flatnonzero(held.any(axis=(0, 2 - axis)))
+            # Whole voxels, rounded up; a margin of so many voxels on paper is not one more.
+            more = math.ceil(MARGIN / step * (1 - 1e-9))
+            sides.append(slice(max(int(places[0]) - more, 0), int(places[-1]) + 1 + more))
+        return slice(None), sides[0], sides[1]
 
     def count_rows(self, identity: Mapping[str, str]) -> Iterator[Row]:
         """One row for each pair of labels that meets in a slice."""

@@ -74,6 +74,8 @@ class Card:
         source: Where the definition comes from.
         notes: What a reader of the number has to know beside.
         version: Raised whenever numbers change although the card would not.
+        extra: Left out unless it is asked for by name. It says when the number is computed, not
+            what it means, and so is no part of the hash.
     """
 
     name: str
@@ -82,7 +84,9 @@ class Card:
     unit: Literal["", "mm", "mL", "%"]
     better: Literal["higher", "lower", "zero", "none"]
     bounds: tuple[float | None, float | None]
-    reads: Literal["counts", "distances", "masks", "myocardium", "contours"] = "counts"
+    reads: Literal[
+        "counts", "distances", "masks", "myocardium", "heart", "probabilities", "contours"
+    ] = "counts"
     dims: tuple[Dim, ...] = ()
     surface: str = ""
     field: str = "whole field of view"
@@ -94,6 +98,7 @@ class Card:
     source: str = ""
     notes: str = ""
     version: int = 1
+    extra: bool = False
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() and not self.name.replace("@", "_").isidentifier():
@@ -114,8 +119,9 @@ class Card:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hexadecimal digits over every field."""
-        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True)
+        """Twelve hexadecimal digits over every field but ``extra``."""
+        fields = {name: value for name, value in asdict(self).items() if name != "extra"}
+        text = json.dumps(fields, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def rule(self, status: Status) -> float | Compute | None:
@@ -152,6 +158,11 @@ class Pair:
         masks: Gives both masks, reference first, ``(slice, row, column)`` bool, cropped in plane.
         myocardium: Voxels of the reference's myocardium, scar included, in the same place;
             given only to a metric that reads it, and then at least 1.
+        heart: All classes that both sides speak about, in the reference and in the compared map,
+            as ``masks``; given only to a metric that reads them.
+        forecast: The reference mask and the probabilities of the region that the compared side
+            gives, float64 of the same shape, near the heart; given only to a metric that reads
+            them.
     """
 
     tp: int
@@ -162,6 +173,8 @@ class Pair:
     masks: Callable[[], tuple[NDArray[np.bool_], NDArray[np.bool_]]]
     given: Distances | None = None
     myocardium: int | None = None
+    hearts: Callable[[], tuple[NDArray[np.bool_], NDArray[np.bool_]]] | None = None
+    forecasts: Callable[[], tuple[NDArray[np.bool_], NDArray[np.float64]]] | None = None
 
     @property
     def reference(self) -> int:
@@ -191,6 +204,30 @@ class Pair:
                 "This metric asks for distances.", "Put reads='distances' and its dims on its card."
             )
         return self.given
+
+    @property
+    def heart(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where either map has any class that both sides speak about.
+
+        Raises:
+            PluginError: The metric's card does not say that it reads the heart.
+        """
+        if self.hearts is None:
+            raise PluginError("This metric asks for the heart.", "Put reads='heart' on its card.")
+        return self.hearts()
+
+    @property
+    def forecast(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """The reference mask near the heart, and the probabilities there.
+
+        Raises:
+            PluginError: The metric's card does not say that it reads probabilities.
+        """
+        if self.forecasts is None:
+            raise PluginError(
+                "This metric asks for probabilities.", "Put reads='probabilities' on its card."
+            )
+        return self.forecasts()
 
 
 @dataclass(frozen=True)

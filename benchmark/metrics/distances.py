@@ -178,7 +178,9 @@ class Surfaces:
         starts = found.far_starts
         places = range(len(found.counts)) if where.start is None else (where.start,)
         parts = [
-            found.far[starts[place * self._width + column] : starts[place * self._width + column + 1]]
+            found.far[
+                starts[place * self._width + column] : starts[place * self._width + column + 1]
+            ]
             for place in places
         ]
         return np.concatenate([near, np.sort(np.concatenate(parts))])

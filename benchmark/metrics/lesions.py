@@ -7,12 +7,14 @@ how well it is drawn is what overlap and distances are for.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from .definition import Card, Pair, metric
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .pairs import Mask
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "lesion_recall",
     "lesions_compared",
     "lesions_reference",
+    "untouched",
 ]
 
 _NOTES = (
@@ -75,8 +78,22 @@ def _lesions(pair: Pair) -> _Lesions:
     return _known[pair]
 
 
+def untouched(mask: Mask, other: Mask) -> Mask:
+    """The voxels of all pieces of ``mask`` that share none with ``other``."""
+    pieces, touched = _labelled(mask, other)
+    touched[0] = True  # what is no piece at all
+    found: Mask = ~touched[pieces]
+    return found
+
+
 def _pieces(mask: Mask, other: Mask) -> tuple[int, int]:
     """How many pieces ``mask`` has, and how many of them share a voxel with ``other``."""
+    _, touched = _labelled(mask, other)
+    return len(touched) - 1, int(touched.sum())
+
+
+def _labelled(mask: Mask, other: Mask) -> tuple[NDArray[Any], Mask]:
+    """The number of each voxel's piece, from 1, and by number whether it meets ``other``."""
     # Imported here, since metrics are listed without an array library.
     import numpy as np
     from scipy import ndimage
@@ -84,7 +101,7 @@ def _pieces(mask: Mask, other: Mask) -> tuple[int, int]:
     pieces, n = ndimage.label(mask)  # its default joins across faces only
     touched = np.zeros(n + 1, dtype=bool)
     touched[pieces[mask & other]] = True
-    return int(n), int(touched.sum())
+    return pieces, touched
 
 
 @metric(

@@ -48,9 +48,12 @@ def measure(
         missing: Status and message, where ``region.compared`` is empty only because there is no
             answer: samples then have no value, and the worst one instead.
     """
-    if metric.card.reads == "myocardium" and isinstance(region.myocardium, str):
-        yield from blank(metric, "not_applicable", region.myocardium, levels)
+    reason = _unknown(metric.card, region)
+    if reason is not None:
+        yield from blank(metric, "not_applicable", reason, levels)
         return
+    if missing is None and metric.card.reads == "probabilities":
+        missing = None if isinstance(region.forecast, str) else region.forecast.missing
     found = _measure(metric, region, thirds, levels)
     if missing is None:
         yield from found
@@ -58,6 +61,17 @@ def measure(
         for sample in found:
             in_plane = sample.level != "volume" or sample.dim == "slice"
             yield without_answer(metric.card, sample, *missing, region.diagonal(in_plane))
+
+
+def _unknown(card: Card, region: RegionPair) -> str | None:
+    """Why a metric cannot be measured anywhere, for want of what it reads."""
+    read: dict[str, object] = {
+        "myocardium": region.myocardium,
+        "heart": region.heart,
+        "probabilities": region.forecast,
+    }
+    found = read.get(card.reads)
+    return found if isinstance(found, str) else None
 
 
 def _measure(

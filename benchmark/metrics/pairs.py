@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -13,9 +13,25 @@ from numpy.typing import NDArray
 from .definition import Pair, Status
 from .distances import Surfaces
 
-__all__ = ["Mask", "RegionPair", "status_of"]
+__all__ = ["Forecast", "Mask", "RegionPair", "status_of"]
 
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Probabilities of a region beside what is true, near the heart.
+
+    Args:
+        reference: ``(slice, row, column)`` bool.
+        probabilities: The same shape, in [0, 1].
+        missing: Status and message, where this case has no probabilities though others have; those
+            above only stand in for them.
+    """
+
+    reference: Mask
+    probabilities: NDArray[np.float64]
+    missing: tuple[Status, str] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +47,9 @@ class RegionPair:
         myocardium: Per slice, voxels of the reference's myocardium, scar included, or the reason
             why nothing is known of it.
         measured: The surface distances, where they are measured with those of other regions.
+        heart: Gives, on the grid of the masks, where either map has any class that both sides
+            speak about; or the reason why that is not known.
+        forecast: The probabilities of the region, or the reason why there are none.
     """
 
     reference: Mask
@@ -40,6 +59,10 @@ class RegionPair:
     spacing: tuple[float, float, float]
     myocardium: NDArray[np.int64] | str = "only canonical labels tell where the myocardium is"
     measured: Surfaces | None = None
+    heart: Callable[[], tuple[Mask, Mask]] | str = (
+        "only canonical labels tell which other classes there are"
+    )
+    forecast: Forecast | str = "there are no probabilities"
 
     @classmethod
     def of_masks(
@@ -74,21 +97,31 @@ class RegionPair:
         return math.hypot(*(sides[1:] if in_plane else sides))
 
     def _pair(self, counts: Sequence[int], where: slice) -> Pair:
-        masks = partial(self._masks, where)
         tp, fp, fn, tn = counts
-        known = self.myocardium
+        known, heart, forecast = self.myocardium, self.heart, self.forecast
         return Pair(
             tp=tp,
             fp=fp,
             fn=fn,
             tn=tn,
             spacing=self.spacing,
-            masks=masks,
+            masks=partial(self._masks, where),
             myocardium=None if isinstance(known, str) else int(known[where].sum()),
+            hearts=None if isinstance(heart, str) else partial(_heart, heart, where),
+            forecasts=None if isinstance(forecast, str) else partial(_forecast, forecast, where),
         )
 
     def _masks(self, where: slice) -> tuple[Mask, Mask]:
         return self.reference[where], self.compared[where]
+
+
+def _heart(of: Callable[[], tuple[Mask, Mask]], where: slice) -> tuple[Mask, Mask]:
+    ours, theirs = of()
+    return ours[where], theirs[where]
+
+
+def _forecast(of: Forecast, where: slice) -> tuple[Mask, NDArray[np.float64]]:
+    return of.reference[where], of.probabilities[where]
 
 
 def status_of(pair: Pair) -> Status:

@@ -1,4 +1,4 @@
-"""Exact distances to voxels that are far: by a k-d tree for a few, by columns first for many.
+"""Exact distances to voxels that are far: by a k-d tree for a few, columns first for many.
 
 Both find the least of (dz2 + dy2) + dx2 in float64, as ``_kernel.c`` defines it.
 """
@@ -58,8 +58,10 @@ def _by_tree(
     spacing: tuple[float, float, float],
     per_slice: bool,
 ) -> Floats:
-    """A tree computes with rounded coordinates: all that it finds as near as the nearest, up to
-    rounding, is measured again.
+    """By a k-d tree.
+
+    It computes with rounded coordinates: all that it finds as near as the nearest, up to rounding,
+    is measured again.
     """
     # Imported here because it costs as much as all the rest, and is not always needed.
     from scipy.spatial import cKDTree
@@ -94,7 +96,7 @@ def _by_columns(
 ) -> Floats:
     """Along every column first, then over slices, then along the row (Saito and Toriwaki 1994)."""
     low, high = int(goal[:, 2].min()), int(goal[:, 2].max())
-    y2 = _columns(goal - [0, 0, low], axes[1], shape[1], high - low + 1)
+    y2 = _columns(goal - np.array([0, 0, low]), axes[1], shape[1], high - low + 1)
     best: Floats = np.empty(len(start))
     for part in _parts(start, high - low + 1):
         queries = start[part]
@@ -113,7 +115,7 @@ def _by_columns(
 
 
 def _columns(goal: Ints, squared: Floats, n_rows: int, width: int) -> dict[int, Floats]:
-    """Of each slice with a goal, ``(row, column)`` squared distance to the nearest in its column."""
+    """By slice with a goal, ``(row, column)``: squared distance to the nearest in the column."""
     held, place = np.unique(goal[:, 0], return_inverse=True)
     steps = np.full((n_rows, len(held), width), n_rows, dtype=np.int32)
     steps[goal[:, 1], place, goal[:, 2]] = 0
