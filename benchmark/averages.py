@@ -13,7 +13,7 @@ from .bootstrap import interval, resampled_means
 from .policies import Policy, case_means
 from .table import Quantity
 
-__all__ = ["Cell", "cells", "matrix"]
+__all__ = ["Cell", "cells", "matrix", "means"]
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ def cells(
         resamples: Of the intervals; the patients are resampled jointly for all cells.
         seed: Of the resampling.
     """
-    means = case_means(table, policy)
+    of_cases = case_means(table, policy)
     # One matrix of all columns of all methods over all cases: resampled jointly in one go.
     joint, shares = (
-        pd.concat([matrix(means, c, labels, what)[0] for c in columns], axis=1).sort_index()
+        pd.concat([matrix(of_cases, c, labels, what)[0] for c in columns], axis=1).sort_index()
         for what in ("value", "defined")
     )
-    totals = [_totals(means[c.rows(means)]) for c in columns]
+    totals = [_totals(of_cases[c.rows(of_cases)]) for c in columns]
     patients = joint.index.get_level_values(0).to_numpy(dtype=str)
     values = joint.to_numpy(dtype=np.float64)
     weights = shares.to_numpy(dtype=np.float64)
@@ -71,12 +71,26 @@ def cells(
             at = k * len(labels) + j
             known = ~np.isnan(values[:, at])
             low, high = interval(resampled[:, at], len(np.unique(patients[known])))
-            weight = weights[known, at]
-            total = float((values[known, at] * weight).sum())
-            mean = total / float(weight.sum()) if known.any() else None
+            mean = _mean(values[:, at], weights[:, at])
             row.append(Cell(mean, low, high, int(known.sum()), totals[k].get(label, 0)))
         found[label] = tuple(row)
     return found
+
+
+def means(
+    table: pd.DataFrame, labels: Sequence[str], quantity: Quantity, policy: Policy
+) -> dict[str, float | None]:
+    """Per method, the mean that :func:`cells` gives, alone."""
+    of_cases = case_means(table[quantity.rows(table)], policy)
+    values, shares = (matrix(of_cases, quantity, labels, what)[0] for what in ("value", "defined"))
+    return {n: _mean(values[n].to_numpy(float), shares[n].to_numpy(float)) for n in labels}
+
+
+def _mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float | None:
+    known = ~np.isnan(values)
+    if not known.any():
+        return None
+    return float((values[known] * weights[known]).sum()) / float(weights[known].sum())
 
 
 def matrix(

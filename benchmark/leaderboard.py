@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from .averages import Cell, cells
 from .bootstrap import RESAMPLES
 from .errors import DataError, UsageError
+from .ledger import ledger
 from .panel import PanelRow, scar_free_panel
 from .policies import Policy
+from .ranking import Standing, ranks, standings
 from .record import DatasetRecord
 from .results import Run, unique_labels
 from .table import Quantity, is_excluded, select, tidy
@@ -65,7 +67,9 @@ class Row:
 class Leaderboard:
     """A ranked table, with all that must be said beside it.
 
-    ``fingerprints`` gives the methods by the fingerprints of the data they were tested on.
+    ``fingerprints`` gives the methods by the fingerprints of the data they were tested on,
+    ``standings`` each ranked method's rank and mean under every policy, ``ledger`` how many of its
+    values of ``rank_by`` have which status.
     """
 
     dataset: DatasetRecord
@@ -76,6 +80,8 @@ class Leaderboard:
     units: tuple[str, ...]
     better: tuple[str, ...]
     rows: tuple[Row, ...]
+    standings: Mapping[Policy, Mapping[str, Standing]]
+    ledger: Mapping[str, Mapping[str, int]]
     panel: tuple[PanelRow, ...]
     n_cases: int
     n_patients: int
@@ -142,10 +148,11 @@ def leaderboard(
             f"Cannot rank by {rank_by}: it describes the cases and ranks nobody.",
             "Rank by another column.",
         )
-    ranks = _ranks({label: averaged[label][at] for label in groups}, direction)
+    ranked = [label for label in groups if averaged[label][at].n_total]
+    order = ranks({label: averaged[label][at].mean for label in ranked}, direction)
     reasons = _reasons(table, rank_by)
     rows = [
-        _row(label, members, averaged[label], ranks.get(label), reasons.get(label, ""), roles)
+        _row(label, members, averaged[label], order.get(label), reasons.get(label, ""), roles)
         for label, members in groups.items()
     ]
     of_cases = table[["case", "patient"]].drop_duplicates()
@@ -163,6 +170,8 @@ def leaderboard(
         units=tuple(_first(table[c.rows(table)]["unit"]) for c in columns),
         better=tuple(_first(table[c.rows(table)]["better"]) for c in columns),
         rows=tuple(sorted(rows, key=lambda r: (r.rank is None, r.rank or 0, r.label))),
+        standings=standings(table, ranked, rank_by, direction),
+        ledger=ledger(table, rank_by),
         panel=scar_free_panel(groups, roles, resamples=resamples, seed=seed),
         n_cases=of_cases["case"].nunique(),
         n_patients=of_cases["patient"].nunique(),
@@ -189,16 +198,6 @@ def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:
         raise DataError(f"No run of {dataset or 'any data set'} was found. {there}",
                         "Run `bench run` first.")  # fmt: skip
     return chosen
-
-
-def _ranks(cells: Mapping[str, Cell], better: str) -> dict[str, int]:
-    def badness(cell: Cell) -> float:
-        if cell.mean is None:
-            return np.inf
-        return {"higher": -cell.mean, "lower": cell.mean}.get(better, abs(cell.mean))
-
-    ranked = {label: badness(cell) for label, cell in cells.items() if cell.n_total}
-    return {label: 1 + sum(o < b for o in ranked.values()) for label, b in ranked.items()}
 
 
 def _reasons(table: pd.DataFrame, quantity: Quantity) -> dict[str, str]:

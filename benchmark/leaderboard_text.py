@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from .averages import Cell
 from .leaderboard import Leaderboard, Row
+from .ledger import STATUSES
 from .panel import PanelRow, Proportion
+from .policies import Policy
 from .text import csv_table, interval_text, markdown_cell, markdown_table, number
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ _ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0"}
 _COST = ("train (s)", "per case (s)", "parameters")
 _PANEL = ("sensitivity", "specificity", "false scar (mL)", "no prediction")
 _PANEL_TITLE = "Presence of scar"
+_LEDGER_TITLE = "Undefined values"
+_STATUS = {"ok": "ok", "both_empty": "both empty", "pred_empty": "missed",
+           "ref_empty": "false alarm", "no_prediction": "no prediction", "error": "error",
+           "not_applicable": "not applicable"}  # fmt: skip
 
 
 def head_lines(board: Leaderboard) -> list[str]:
@@ -66,6 +72,9 @@ def markdown(board: Leaderboard) -> str:
         out += [f"\n## {_PANEL_TITLE}\n\n", markdown_cell(_panel_sentence(board)), "\n\n"]
         panel = [[markdown_cell(row.label), *_panel_cells(row)] for row in board.panel]
         out.append(markdown_table(["method", *_PANEL], panel))
+    out += [f"\n## {_LEDGER_TITLE}\n\n", markdown_cell(_ledger_sentence(board)), "\n\n"]
+    ledger = [[markdown_cell(row.label), *_ledger_cells(board, row)] for row in board.rows]
+    out.append(markdown_table(["method", *_ledger_titles()], ledger))
     cards = ", ".join(f"{markdown_cell(n)} `{h}`" for n, h in board.metric_cards.items())
     digests = sorted({p for seen in board.fingerprints for p in seen if p})
     prints = ", ".join(f"`{p[:16]}`" for p in digests)
@@ -121,6 +130,13 @@ def rich_view(board: Leaderboard) -> Group:
         for entry in board.panel:
             panel.add_row(Text(entry.label), *map(Text, _panel_cells(entry)))
         parts += [Text(""), panel, Text(_panel_sentence(board))]
+    undefined = Table(title=_LEDGER_TITLE, title_justify="left", title_style="bold")
+    undefined.add_column("method")
+    for name in _ledger_titles():
+        undefined.add_column(name.replace(" ", "\n"), justify="right")
+    for row in board.rows:
+        undefined.add_row(Text(row.label), *map(Text, _ledger_cells(board, row)))
+    parts += [Text(""), undefined, Text(_ledger_sentence(board))]
     return Group(*parts)
 
 
@@ -193,3 +209,26 @@ def _panel_cells(row: PanelRow) -> list[str]:
 
 def _proportion(share: Proportion) -> str:
     return f"{number(share.value)} {interval_text(share.low, share.high)}".strip()
+
+
+def _ledger_titles() -> list[str]:
+    return [*(_STATUS[status] for status in STATUSES), *(f"rank, {policy}" for policy in Policy)]
+
+
+def _ledger_sentence(board: Leaderboard) -> str:
+    orders = {tuple(s.rank for _, s in sorted(b.items())) for b in board.standings.values()}
+    same = "the same" if len(orders) == 1 else "NOT the same"
+    return (
+        f"Values of {board.rank_by} by status, one for each case and seed. Rank and mean under "
+        f"every policy for undefined values: the order is {same}."
+    )
+
+
+def _ledger_cells(board: Leaderboard, row: Row) -> list[str]:
+    counted = board.ledger.get(row.label, {})
+    digits = 2 if board.units[board.columns.index(board.rank_by)] else 3
+    cells = [str(counted.get(status, 0)) for status in STATUSES]
+    for policy in Policy:
+        standing = board.standings[policy].get(row.label)
+        cells.append(f"{standing.rank} ({number(standing.mean, digits)})" if standing else "n/a")
+    return cells

@@ -2,12 +2,14 @@
 
 import csv
 import io
+from typing import get_args
 
 import pytest
 
 from benchmark.errors import DataError, UsageError
 from benchmark.leaderboard import leaderboard
 from benchmark.leaderboard_text import csv_text, head_lines, markdown, rich_view
+from benchmark.metrics.definition import Status
 from benchmark.panel import wilson
 from benchmark.policies import Policy
 from benchmark.table import Quantity, read_runs
@@ -240,6 +242,58 @@ def test_a_column_nobody_scored_is_not_applicable(make_run):
     board = board_of([make_run("x", dice(make_run, [0.5]))], columns=[DICE, HD95])
     assert board.rows[0].cells[1].n_total == 0
     assert board.rows[0].cells[1].mean is None
+
+
+def flipping(make_run):
+    """Forty hearts with scar and ten without: who wins is a matter of the policy."""
+    bold = [make_run.score(f"s{i}", 0.8) for i in range(40)]
+    bold += [make_run.score(f"f{i}", 0.0, "ref_empty") for i in range(10)]
+    careful = [make_run.score(f"s{i}", 0.62) for i in range(39)]
+    careful.append(make_run.score("s39", None, "no_prediction"))
+    careful += [make_run.score(f"f{i}", None, "both_empty") for i in range(10)]
+    return board_of([make_run("bold", bold), make_run("careful", careful)])
+
+
+def test_the_order_under_every_policy_by_hand(make_run):
+    standings = flipping(make_run).standings
+    means = {p: {n: (s.rank, s.mean) for n, s in held.items()} for p, held in standings.items()}
+    assert means == {
+        Policy.EXCLUDE: {"bold": (1, pytest.approx(0.64)), "careful": (2, pytest.approx(0.62))},
+        Policy.WORST_CASE: {
+            "bold": (1, pytest.approx(0.64)),
+            "careful": (2, pytest.approx(39 * 0.62 / 40)),
+        },
+        Policy.BOTH_EMPTY_IS_PERFECT: {
+            "bold": (2, pytest.approx(0.64)),
+            "careful": (1, pytest.approx((39 * 0.62 + 10) / 50)),
+        },
+    }
+
+
+def test_the_ledger_counts_every_value(make_run):
+    board = flipping(make_run)
+    counted = {n: {s: k for s, k in held.items() if k} for n, held in board.ledger.items()}
+    assert counted == {
+        "bold": {"ok": 40, "ref_empty": 10},
+        "careful": {"ok": 39, "no_prediction": 1, "both_empty": 10},
+    }
+    assert set(board.ledger["bold"]) == {*get_args(Status)}
+
+
+def test_the_page_says_whether_the_order_depends_on_the_policy(make_run):
+    text = markdown(flipping(make_run))
+    assert "the order is NOT the same." in text
+    assert "| careful | 39 | 10 | 0 | 0 | 1 | 0 | 0 | 2 (0.620) | 2 (0.605) | 1 (0.684) |" in text
+    alone = markdown(board_of([make_run("x", dice(make_run, [0.5]), seed=7)]))
+    assert "the order is the same." in alone
+
+
+def test_who_is_not_ranked_stands_nowhere_and_is_counted(make_run):
+    skipped = [make_run.score("a", None, "not_applicable")]
+    board = board_of([make_run("x", skipped), make_run("y", dice(make_run, [0.5]))])
+    assert all(list(held) == ["y"] for held in board.standings.values())
+    assert board.ledger["x"]["not_applicable"] == 1
+    assert "| x | 0 | 0 | 0 | 0 | 0 | 0 | 1 | n/a | n/a | n/a |" in markdown(board)
 
 
 def test_the_scar_free_panel_by_hand(make_run):

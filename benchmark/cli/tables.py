@@ -67,8 +67,19 @@ def leaderboard_command(
     if as_json:
         import csv
         import io
+        from dataclasses import asdict
 
-        echo_json({"written": written, "rows": list(csv.DictReader(io.StringIO(csv_text(board))))})
+        echo_json(
+            {
+                "written": written,
+                "rows": list(csv.DictReader(io.StringIO(csv_text(board)))),
+                "ledger": board.ledger,
+                "standings": {
+                    policy.value: {label: asdict(one) for label, one in standings.items()}
+                    for policy, standings in board.standings.items()
+                },
+            }
+        )
         return
     print_board(found, roles=roles, policy=policy, dataset=dataset)
     line(f"written: {', '.join(written)}")

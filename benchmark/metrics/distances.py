@@ -177,10 +177,6 @@ class Surfaces:
             return near
         starts = found.far_starts
         places = range(len(found.counts)) if where.start is None else (where.start,)
-        parts = [
-            found.far[
-                starts[place * self._width + column] : starts[place * self._width + column + 1]
-            ]
-            for place in places
-        ]
+        listed = (place * self._width + column for place in places)
+        parts = [found.far[starts[i] : starts[i + 1]] for i in listed]
         return np.concatenate([near, np.sort(np.concatenate(parts))])
