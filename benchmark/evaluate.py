@@ -8,38 +8,52 @@ mistakes in the whole set: all of them are named together, and nothing is scored
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from .atomic import replacing
-from .errors import BenchError, DataError, near_misses
-from .grid import Grid, same_grid
+from .casework import Work
+from .code import engine_hash, metrics_hash
+from .errors import BenchError, DataError, UsageError, near_misses
+from .fingerprint import combined
+from .grid import same_grid
+from .journal import KEY
+from .kept import Kept
 from .labels import CANONICAL, LabelMap
 from .masks import find_files
-from .metrics.cards import select
-from .nifti import read_grid, read_labels
-from .parquet import table_writer
+from .metrics.cards import definitions_hash, select
+from .nifti import read_grid
 from .plugins import Dataset
 from .progress import Reporter
-from .references import DatasetReferences, FolderReferences, References
-from .scoring import (
-    SCORES,
-    TABLES,
-    CaseScores,
-    ScoreTask,
-    arrow_schema,
-    score_case,
-    unreadable_case,
-)
-from .types import Labels, Role
+from .references import DatasetReferences, FolderReferences, References, file_stamp
+from .scored_case import NAMES, ScoreFiles
+from .scoring import ScoreTask
+from .types import Role
+from .workers import score_all, usable_cpus
 
-__all__ = ["Summary", "evaluate"]
+__all__ = ["Interrupted", "Summary", "evaluate"]
 
 _SHOWN = 20
+#: Cases for which a further process is worth its start.
+_WORTH = 200
+_MOST_JOBS = 16
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while cases were scored.
+
+    Attributes:
+        out: The output folder, which keeps what is done.
+        kept: How many cases are done.
+        cases: Of how many.
+    """
+
+    def __init__(self, out: Path, kept: int, cases: int) -> None:
+        super().__init__(f"{kept} of {cases} cases are scored and kept in {out}")
+        self.out, self.kept, self.cases = out, kept, cases
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,8 @@ class Summary:
         failed: Message by case, for those that could not be read.
         notes: What a reader of the scores should know.
         files: Path by name: ``scores``, ``counts``, ``features`` and ``csv``.
+        resumed: How many cases an earlier, unfinished scoring had done.
+        jobs: How many processes scored the others.
     """
 
     out: Path
@@ -61,6 +77,8 @@ class Summary:
     failed: Mapping[str, str]
     notes: tuple[str, ...]
     files: Mapping[str, Path]
+    resumed: int = 0
+    jobs: int = 1
 
     @property
     def scored(self) -> int:
@@ -81,14 +99,18 @@ def evaluate(
     metrics: Collection[str] | None = None,
     reporter: Reporter | None = None,
     watch: Callable[[ScoreTask], None] | None = None,
+    jobs: int | None = 1,
 ) -> Summary:
     """Score a folder of predictions and write ``scores``, ``counts``, ``features`` and a CSV.
+
+    Every case is kept in ``out`` as soon as it is scored. If scoring is interrupted or killed, the
+    same call goes on from there, and writes the same bytes as one that was not.
 
     Args:
         reference: A folder of label files named as their cases (or in EMIDEC's layout), or a data
             set, which then gives labels, images, apex and regions.
         prediction: A folder of label files named as their cases.
-        out: Where to write; nothing is left there if this raises.
+        out: Where to write; if this raises, nothing is left there but cases that were scored.
         labels: What the codes of a reference folder mean.
         prediction_labels: What those of the predictions mean; by default as ``labels``, or
             canonical beside a data set.
@@ -97,14 +119,19 @@ def evaluate(
         roles: Score only these, of a data set.
         metrics: Names of metrics; all by default.
         reporter: Told of each case.
-        watch: Given each case that could be read, before it is scored.
+        watch: Given each case that could be read, in order, as its rows are written.
+        jobs: How many processes to score in; the files do not depend on it. None: one for each
+            CPU, but for few cases fewer. The cases of a data set are scored in this process.
 
     Raises:
-        DataError: A folder is missing or empty, ``out`` cannot be written, or predictions are
-            extra, duplicate, misshapen or misaligned.
-        UsageError: A metric is unknown.
+        DataError: A folder is missing or empty, ``out`` cannot be written or is written to by
+            another process, or predictions are extra, duplicate, misshapen or misaligned.
+        UsageError: A metric is unknown, or there are no jobs.
+        Interrupted: By Ctrl-C, while cases were scored.
     """
     select(metrics)
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"{jobs} jobs score nothing.", "Give 1 or more.")
     source: References
     if isinstance(reference, Dataset):
         source = DatasetReferences(reference, roles)
@@ -113,30 +140,83 @@ def evaluate(
         source = FolderReferences(reference, labels, images, apex)
         codes = prediction_labels or labels
     found = find_files(prediction, "prediction", "Contours")
+    work = Work(source, found, codes, metrics)
     reporter = reporter or Reporter()
-    files = {name: out / f"{name}.parquet" for name in TABLES} | {"csv": out / "scores.csv"}
     failed: dict[str, str] = {}
     with ExitStack() as stack:
+        kept = stack.enter_context(Kept(out, (*NAMES, "preset-*.csv")))
         # Opened before the first case is scored: a folder that cannot be written costs no wait.
-        writers = {
-            name: stack.enter_context(table_writer(files[name], arrow_schema(columns)))
-            for name, columns in TABLES.items()
-        }
-        path = stack.enter_context(replacing(files["csv"]))
-        text = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
-        lines = csv.DictWriter(text, list(SCORES), lineterminator="\n")
-        lines.writeheader()
+        files = stack.enter_context(ScoreFiles(out))
         notes = _checked(source, found)
-        advance = stack.enter_context(reporter.stage("score", len(source.ids)))
-        for case, rows, fault in _scored(source, found, codes, metrics, watch):
-            if fault is not None:
-                failed[case] = fault
-            for name, writer in writers.items():
-                writer.append(getattr(rows, name))
-            lines.writerows(rows.scores)
-            advance(case)
+        keys = _keys(work)
+        done = kept.find(keys)
+        resumed = len(done)
+        if done:
+            reporter.note(f"{resumed} of {len(keys)} cases were scored already")
+        waiting = {case: key for case, key in keys.items() if case not in done}
+        journals = kept.fresh(_processes(jobs, source, len(waiting)))
+        try:
+            advance = stack.enter_context(reporter.stage("score", len(waiting)))
+            with closing(score_all(work, waiting, journals)) as scored:
+                for case in source.ids:
+                    while case not in done:
+                        one = next(scored)
+                        done[one.case] = one.where
+                        if one.fault:
+                            failed[one.case] = one.fault
+                        advance(one.case)
+                    files.add(kept.read(done[case]))
+                    if watch is not None:
+                        _show(work, case, watch)
+        except KeyboardInterrupt:
+            raise Interrupted(out, len(kept.find(keys)), len(keys)) from None
     missing = tuple(c for c in source.ids if c not in found and c not in failed)
-    return Summary(out, len(source.ids), missing, failed, notes, files)
+    failed = {c: failed[c] for c in source.ids if c in failed}
+    return Summary(
+        out, len(source.ids), missing, failed, notes, files.paths, resumed, len(journals)
+    )
+
+
+def _processes(jobs: int | None, source: References, cases: int) -> int:
+    """How many processes to score ``cases`` in."""
+    if not source.threads:
+        return 1
+    if jobs is None:
+        jobs = min(usable_cpus(), _MOST_JOBS, cases // _WORTH)
+    return max(1, min(jobs, cases))
+
+
+def _keys(work: Work) -> dict[str, bytes | None]:
+    """For each case, a hash of everything its rows depend on; None where that is not known."""
+    identity = work.source.identity
+    if identity is None:
+        return dict.fromkeys(work.source.ids)
+    base = combined(
+        {
+            "code": engine_hash("evaluate"),
+            "metrics": metrics_hash(),
+            "definitions": definitions_hash(),
+            "packages": [metadata.version(name) for name in ("numpy", "scipy", "pyarrow")],
+            "chosen": [metric.card.name for metric in select(work.metrics)],
+            "source": identity,
+            "annotates": sorted(work.source.annotates),
+            "codes": dict(work.codes.codes),
+        }
+    )
+    keys: dict[str, bytes | None] = {}
+    for case in work.source.ids:
+        stamp = work.source.stamp(case)
+        parts = {"base": base, "case": case, "reference": stamp}
+        parts["prediction"] = file_stamp(work.found.get(case))
+        keys[case] = None if stamp is None else bytes.fromhex(combined(parts))[:KEY]
+    return keys
+
+
+def _show(work: Work, case: str, watch: Callable[[ScoreTask], None]) -> None:
+    # Read once more: it may have been scored by another process, or by one that was killed.
+    task = work.read(case).task
+    if task is not None:
+        watch(task)
 
 
 def _checked(source: References, found: Mapping[str, Path]) -> tuple[str, ...]:
@@ -174,55 +254,3 @@ def _checked(source: References, found: Mapping[str, Path]) -> tuple[str, ...]:
         return ()
     case, note = next(iter(lying.items()))
     return (f"{len(lying)} of {len(source.ids)} cases: {note} (These numbers: {case}.)",)
-
-
-def _scored(
-    source: References,
-    found: Mapping[str, Path],
-    codes: LabelMap,
-    metrics: Collection[str] | None,
-    watch: Callable[[ScoreTask], None] | None,
-) -> Iterator[tuple[str, CaseScores, str | None]]:
-    """Case by case: its rows, and what went wrong with it."""
-    for case in source.ids:
-        try:
-            reference = source.load(case)
-        except BenchError as error:
-            fault = error.problem
-            yield case, unreadable_case(
-                case, fault, source.annotates, codes.regions, metrics=metrics
-            ), fault  # fmt: skip
-            continue
-        task: dict[str, Any] = {
-            "case": case,
-            "annotates": source.annotates,
-            "produces": codes.regions,
-            "reference": reference.labels,
-            "spacing": reference.grid.spacing,
-            "apex": reference.apex,
-            "slice_positions": reference.slice_positions,
-            "image": reference.image,
-        }
-        mistake, drawn = None, None
-        try:
-            drawn = _prediction(found.get(case), codes, reference.grid)
-        except BenchError as error:
-            mistake = error.problem
-        if mistake is not None:
-            task |= {"status": "error", "message": mistake}
-        elif drawn is None:
-            task |= {"message": "no file of this case among the predictions"}
-        whole = ScoreTask(prediction=drawn, **task)
-        if watch is not None:
-            watch(whole)
-        yield case, score_case(whole, metrics=metrics), mistake
-
-
-def _prediction(path: Path | None, codes: LabelMap, expected: Grid) -> Labels | None:
-    if path is None:
-        return None
-    found = read_labels(path, codes.codes.keys())
-    difference = same_grid(found.grid, expected)
-    if difference is not None:  # Only if the file has changed since it was checked.
-        raise DataError(f"{path} does not lie on its reference: {difference}")
-    return codes.apply(found.labels)
