@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -112,6 +113,8 @@ def _in_processes(
         for path in journals:
             connection, process = stack.enter_context(_worker(work, path))
             workers[connection] = process, path
+            # Before any is waited for: all of them then finish at once.
+            stack.callback(connection.close)
         asked = dict.fromkeys(workers, 0)
 
         def ask(connection: Connection, count: int) -> None:
@@ -179,6 +182,8 @@ def _uninterrupted() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # Started later, multiprocessing's own helper would let the signal through again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
