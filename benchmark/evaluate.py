@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from .case_rows import NAMES, ScoreFiles
 from .casework import Work
 from .code import engine_hash, metrics_hash
 from .errors import BenchError, DataError, UsageError, near_misses
@@ -29,7 +30,6 @@ from .nifti import read_grid
 from .plugins import Dataset
 from .progress import Reporter
 from .references import DatasetReferences, FolderReferences, References, file_stamp
-from .scored_case import NAMES, ScoreFiles
 from .scoring import ScoreTask
 from .types import Role
 from .workers import score_all, usable_cpus
@@ -121,7 +121,8 @@ def evaluate(
         reporter: Told of each case.
         watch: Given each case that could be read, in order, as its rows are written.
         jobs: How many processes to score in; the files do not depend on it. None: one for each
-            CPU, but for few cases fewer. The cases of a data set are scored in this process.
+            CPU, but for few cases fewer. The cases of a data set are scored in this process. A
+            script that asks for several has to guard its main code as multiprocessing wants it.
 
     Raises:
         DataError: A folder is missing or empty, ``out`` cannot be written or is written to by
@@ -165,7 +166,7 @@ def evaluate(
                         if one.fault:
                             failed[one.case] = one.fault
                         advance(one.case)
-                    files.add(kept.read(done[case]))
+                    files.add(kept.read(done.pop(case)))
                     if watch is not None:
                         _show(work, case, watch)
         except KeyboardInterrupt:

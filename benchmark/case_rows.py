@@ -48,7 +48,9 @@ def decoded(record: bytes) -> tuple[bytes, dict[str, pa.Table]]:
     content = pa.decompress(record[_SIZES.size :], sum(sizes), "zstd")
     start, tables = sizes[0], {}
     for name, size in zip(TABLES, sizes[1:], strict=True):
-        with pa.ipc.open_stream(content.slice(start, size)) as reader:
+        # A copy of its own: a table of few rows waits long, and would hold all the others.
+        part = content.slice(start, size).to_pybytes()
+        with pa.ipc.open_stream(part) as reader:
             tables[name] = reader.read_all()
         start += size
     return content.slice(0, sizes[0]).to_pybytes(), tables
