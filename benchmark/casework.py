@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from .code import engine_hash, metrics_hash
 from .errors import BenchError, DataError
+from .fingerprint import combined
 from .grid import Grid, same_grid
+from .journal import KEY
 from .labels import LabelMap
+from .metrics.cards import definitions_hash, select
 from .nifti import read_labels
-from .references import References
+from .references import References, file_stamp
 from .scoring import CaseScores, ScoreTask, score_case, unreadable_case
 from .types import Labels
 
@@ -48,6 +53,31 @@ class Work:
     found: Mapping[str, Path]
     codes: LabelMap
     metrics: Collection[str] | None = None
+
+    def keys(self) -> dict[str, bytes | None]:
+        """For each case, a hash of everything its rows depend on; None where that is not known."""
+        identity = self.source.identity
+        if identity is None:
+            return dict.fromkeys(self.source.ids)
+        base = combined(
+            {
+                "code": engine_hash("evaluate"),
+                "metrics": metrics_hash(),
+                "definitions": definitions_hash(),
+                "packages": [metadata.version(name) for name in ("numpy", "scipy", "pyarrow")],
+                "chosen": [metric.card.name for metric in select(self.metrics)],
+                "source": identity,
+                "annotates": sorted(self.source.annotates),
+                "codes": dict(self.codes.codes),
+            }
+        )
+        keys: dict[str, bytes | None] = {}
+        for case in self.source.ids:
+            stamp = self.source.stamp(case)
+            parts = {"base": base, "case": case, "reference": stamp}
+            parts["prediction"] = file_stamp(self.found.get(case))
+            keys[case] = None if stamp is None else bytes.fromhex(combined(parts))[:KEY]
+        return keys
 
     def read(self, case: str) -> ReadCase:
         """Read a case; what cannot be read becomes its fault."""

@@ -11,25 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from .case_rows import NAMES, ScoreFiles
 from .casework import Work
-from .code import engine_hash, metrics_hash
 from .errors import BenchError, DataError, UsageError, near_misses
-from .fingerprint import combined
 from .grid import same_grid
-from .journal import KEY
 from .kept import Kept
 from .labels import CANONICAL, LabelMap
 from .masks import find_files
-from .metrics.cards import definitions_hash, select
+from .metrics.cards import select
 from .nifti import read_grid
 from .plugins import Dataset
 from .progress import Reporter
-from .references import DatasetReferences, FolderReferences, References, file_stamp
+from .references import DatasetReferences, FolderReferences, References
 from .scoring import ScoreTask
 from .types import Role
 from .workers import score_all, usable_cpus
@@ -149,7 +145,7 @@ def evaluate(
         # Opened before the first case is scored: a folder that cannot be written costs no wait.
         files = stack.enter_context(ScoreFiles(out))
         notes = _checked(source, found)
-        keys = _keys(work)
+        keys = work.keys()
         done = kept.find(keys)
         resumed = len(done)
         if done:
@@ -185,32 +181,6 @@ def _processes(jobs: int | None, source: References, cases: int) -> int:
     if jobs is None:
         jobs = min(usable_cpus(), _MOST_JOBS, cases // _WORTH)
     return max(1, min(jobs, cases))
-
-
-def _keys(work: Work) -> dict[str, bytes | None]:
-    """For each case, a hash of everything its rows depend on; None where that is not known."""
-    identity = work.source.identity
-    if identity is None:
-        return dict.fromkeys(work.source.ids)
-    base = combined(
-        {
-            "code": engine_hash("evaluate"),
-            "metrics": metrics_hash(),
-            "definitions": definitions_hash(),
-            "packages": [metadata.version(name) for name in ("numpy", "scipy", "pyarrow")],
-            "chosen": [metric.card.name for metric in select(work.metrics)],
-            "source": identity,
-            "annotates": sorted(work.source.annotates),
-            "codes": dict(work.codes.codes),
-        }
-    )
-    keys: dict[str, bytes | None] = {}
-    for case in work.source.ids:
-        stamp = work.source.stamp(case)
-        parts = {"base": base, "case": case, "reference": stamp}
-        parts["prediction"] = file_stamp(work.found.get(case))
-        keys[case] = None if stamp is None else bytes.fromhex(combined(parts))[:KEY]
-    return keys
 
 
 def _show(work: Work, case: str, watch: Callable[[ScoreTask], None]) -> None:

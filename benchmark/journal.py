@@ -17,10 +17,12 @@ from typing import NamedTuple, Self
 from .atomic import unwritable
 from .errors import DataError
 
-__all__ = ["KEY", "Journal", "Place", "payload", "records"]
+__all__ = ["KEY", "NEVER", "Journal", "Place", "payload", "records"]
 
 #: Bytes of a key; what a record was made from.
 KEY = 16
+#: The key of what must not be found again.
+NEVER = bytes(KEY)
 _DIGEST = 16
 #: Mark with the version of the format, key, length of the payload.
 _HEAD = struct.Struct(f"<4s{KEY}sQ")

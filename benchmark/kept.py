@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from .atomic import unwritable
 from .errors import DataError
-from .journal import Place, payload, records
+from .journal import NEVER, Place, payload, records
 
 __all__ = ["FOLDER", "Kept", "Where"]
 
@@ -77,13 +77,16 @@ class Kept:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None or not any(True for path in self.journals() for _ in records(path)):
+        if kind is None or not self._useful():
             shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.release()
         if not any(self.journals()):  # where an open file cannot be removed
             with suppress(OSError):
                 (self.folder / "lock").unlink(missing_ok=True)
                 self.folder.rmdir()
+
+    def _useful(self) -> bool:
+        return any(key != NEVER for path in self.journals() for key, _ in records(path))
 
     def journals(self) -> list[Path]:
         """Every journal there is, oldest first."""

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 from .case_rows import encoded
 from .casework import ReadCase, Work
 from .errors import BenchError, DataError
-from .journal import KEY, Journal, Place
+from .journal import NEVER, Journal, Place
 from .kept import Where
 
 __all__ = ["Done", "ahead", "frugal", "score_all", "usable_cpus"]
@@ -36,8 +36,6 @@ AHEAD = 2
 _PATIENCE = 20.0
 #: Cases between two collections of garbage.
 _COLLECTED = 16
-#: The key of what must not be found again.
-_NEVER = bytes(KEY)
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -123,7 +121,7 @@ def score_all(
 
 def _keep(work: Work, journal: Journal, case: ReadCase, key: bytes | None) -> Place:
     # A fault may pass, a network disk come back, with the file as it was: it is tried again.
-    usable = key if key is not None and not case.fault else _NEVER
+    usable = key if key is not None and not case.fault else NEVER
     return journal.append(usable, encoded(work.score(case)))
 
 

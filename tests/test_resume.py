@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import gc
+import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -179,7 +181,7 @@ def test_other_code_starts_over(
     folders: Folders, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("benchmark.evaluate.engine_hash", lambda name: "of older code")
+        patch.setattr("benchmark.casework.engine_hash", lambda name: "of older code")
         interrupted(folders, 5)
     assert evaluate(*folders).resumed == 0
     assert contents(folders[2]) == undisturbed
@@ -229,7 +231,12 @@ def test_a_misfit_leaves_nothing_behind_but_what_was_kept(
 
 def test_an_interruption_before_the_first_case_leaves_nothing(folders: Folders) -> None:
     assert interrupted(folders, 0).kept == 0
-    # The broken case is none that is kept.
+    assert list(folders[2].iterdir()) == []
+
+
+def test_what_could_not_be_read_is_nothing_to_keep(folders: Folders) -> None:
+    (folders[1] / "c0.nii.gz").write_bytes(b"")
+    assert interrupted(folders, 2).kept == 0
     assert list(folders[2].iterdir()) == []
 
 
@@ -299,8 +306,9 @@ def test_what_sigkill_left_is_finished(folders: Folders, undisturbed: dict[str, 
     left = {path.name.split(".")[1] for path in folders[2].iterdir()}
     assert left == {"counts", "features", "scores", "scoring"}
     assert kept(folders[2]) == 5
-    again = bench(folders, "SIGKILL", 999, "scoring")
-    assert f"4 of {CASES} cases were scored already" in again.stderr
+    again = bench(folders, "SIGKILL", 999, "scoring", "--json")
+    found = json.loads(again.stdout)
+    assert (found["resumed"], found["jobs"], found["scored"]) == (4, 1, CASES - 2)
     assert contents(folders[2]) == undisturbed
 
 
@@ -328,7 +336,9 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     message = f"of {CASES} cases are scored and kept in {folders[2]}; the same command goes on"
     assert any(f"Interrupted: {n} {message}" in stopped.stderr for n in (count - 1, count))
     assert count >= 6
-    assert bench(folders, "SIGINT", 999, "answers").returncode == 4  # one case is broken
+    again = bench(folders, "SIGINT", 999, "answers")
+    assert again.returncode == 4  # one case is broken
+    assert re.search(rf"^[5-8] of {CASES} cases were scored already$", again.stderr, re.MULTILINE)
     assert contents(folders[2]) == undisturbed
 
 
