@@ -134,31 +134,29 @@ def _in_processes(
         for path in journals:
             connection, process = stack.enter_context(_worker(work, path))
             workers[connection] = process, path
-            # Before any is waited for: all of them then finish at once.
+        for connection in workers:  # before any is waited for: all of them then finish at once
             stack.callback(connection.close)
         asked = dict.fromkeys(workers, 0)
 
-        def ask(connection: Connection, count: int) -> None:
-            """Ask for the next cases, or say that there are no more."""
-            for _ in range(count):
-                item = next(cases, None)
-                # A worker that is gone is noticed where its answer is missing.
-                with suppress(BrokenPipeError, ConnectionResetError):
-                    connection.send(item)
-                if item is None:
-                    return
-                asked[connection] += 1
+        def ask(connection: Connection) -> None:
+            """Ask for the next case, or say that there are no more."""
+            item = next(cases, None)
+            # A worker that is gone is noticed where its answer is missing.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.send(item)
+            asked[connection] += item is not None
 
         # One more than are read ahead: a worker takes these before it answers.
-        for connection in workers:
-            ask(connection, AHEAD + 1)
+        for _ in range(AHEAD + 1):
+            for connection in workers:
+                ask(connection)
         while any(asked.values()):
             ready: list[Any] = wait([c for c, count in asked.items() if count])
             for connection in ready:
                 process, path = workers[connection]
                 case, fault, place = _answer(connection, process)
                 asked[connection] -= 1
-                ask(connection, 1)
+                ask(connection)
                 yield Done(case, fault, Where(path, place))
 
 
