@@ -342,25 +342,30 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     assert contents(folders[2]) == undisturbed
 
 
-def test_a_worker_that_is_killed_is_reported_and_the_rest_is_kept(
-    folders: Folders, undisturbed: dict[str, bytes]
-) -> None:
+def test_a_worker_that_is_killed_is_reported_and_the_rest_is_kept(folders: Folders) -> None:
     class Killer(Reporter):
         @contextmanager
         def stage(self, name: str, total: int) -> Iterator[Callable[[str], None]]:
+            seen: list[str] = []
+
             def advance(text: str) -> None:
-                for child in multiprocessing.active_children():
-                    assert child.pid is not None
-                    os.kill(child.pid, signal.SIGKILL)
+                seen.append(text)
+                if len(seen) == 3:
+                    for child in multiprocessing.active_children():
+                        assert child.pid is not None
+                        os.kill(child.pid, signal.SIGKILL)
 
             yield advance
 
+    reference, prediction, out = folders
+    for i in range(CASES, 24):  # more than two workers can have answered by then
+        save(reference / f"d{i}.nii.gz", heart(0))
     with pytest.raises(DataError, match=r"ended unexpectedly \(exit code -9\)"):
         evaluate(*folders, jobs=2, reporter=Killer())
     assert multiprocessing.active_children() == []
-    assert kept(folders[2]) >= 1
-    evaluate(*folders)
-    assert contents(folders[2]) == undisturbed
+    assert evaluate(*folders).resumed >= 2
+    evaluate(reference, prediction, out.with_name("anew"))
+    assert contents(out) == contents(out.with_name("anew"))
 
 
 def test_two_at_once_do_not_write_into_one_folder(folders: Folders) -> None:
