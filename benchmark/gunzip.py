@@ -57,7 +57,7 @@ def gunzip(packed: bytes, limit: int, *, whole: bool = True) -> bytes:
             _drain(member, whole)
             packed = member.unused_data.lstrip(b"\0")
     except _zlib.error as error:
-        raise GunzipError(str(error)) from None
+        raise GunzipError(str(error).rpartition(": ")[2]) from None
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
