@@ -280,6 +280,7 @@ def scored(*args, of=evaluate.score_all):
         yield done
 
 if __name__ == "__main__":  # not in the workers
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest may run without it
     how, after, where = signal.Signals[sys.argv[1]], int(sys.argv[2]), sys.argv[3]
     if where == "scoring":
         casework.score_case = score
