@@ -90,7 +90,7 @@ class Kept:
 
     def journals(self) -> list[Path]:
         """Every journal there is, oldest first."""
-        return sorted(self.folder.glob("*.journal"))
+        return sorted(p for p in self.folder.glob("*.journal") if p.stem.isdecimal())
 
     def fresh(self, count: int) -> list[Path]:
         """Paths for new journals."""
