@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import subprocess
 import sys
 import tracemalloc
@@ -35,6 +36,21 @@ def test_the_beginning_is_that_of_the_standard_library(
     expected = gzip.decompress(packed)[:limit]
     assert gunzip(packed, limit) == expected
     assert gunzip(packed, limit, whole=False) == expected
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 400_000])
+def test_pieces_fit_together(library: str, size: int) -> None:
+    # Half of it does not compress: input and output end their pieces at different places.
+    noise = random.Random(size).randbytes(size // 2)
+    content = noise + bytes(range(256)) * (size // 512)
+    packed = gzip.compress(content) + gzip.compress(content[::-1]) + bytes(70_000)
+    expected = content + content[::-1]
+    assert gunzip(packed, 1 << 30) == expected
+    for limit in (size - 1, len(content), len(content) + 1):
+        assert gunzip(packed, limit) == expected[:limit]
+        assert gunzip(packed, limit, whole=False) == expected[:limit]
+    with pytest.raises(GunzipError, match="ends before"):
+        gunzip(packed[: len(gzip.compress(content)) - 5], 9)
 
 
 def test_a_limit_holds_whatever_it_would_grow_to(library: str) -> None:
