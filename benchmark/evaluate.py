@@ -8,40 +8,50 @@ mistakes in the whole set: all of them are named together, and nothing is scored
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from .atomic import replacing
-from .contours.files import find_contours, read_contours
+from .case_rows import NAMES, ScoreFiles
+from .casework import Work
+from .contours.files import find_contours
 from .errors import BenchError, DataError, UsageError, near_misses
-from .grid import Grid, same_grid
+from .grid import same_grid
+from .kept import Kept
 from .labels import CANONICAL, LabelMap
 from .masks import find_files
 from .metrics.cards import select
-from .nifti import read_grid, read_labels
-from .parquet import table_writer
+from .nifti import read_grid
 from .plugins import Dataset
 from .probabilities import StoredProbabilities
 from .progress import Reporter
 from .references import DatasetReferences, FolderReferences, References
-from .scoring import (
-    SCORES,
-    TABLES,
-    CaseScores,
-    ScoreTask,
-    arrow_schema,
-    score_case,
-    unreadable_case,
-)
-from .types import Labels, Role
+from .scoring import ScoreTask
+from .types import Role
+from .workers import score_all, usable_cpus
 
-__all__ = ["Summary", "evaluate"]
+__all__ = ["Interrupted", "Summary", "evaluate"]
 
 _SHOWN = 20
+#: Cases for which a further process is worth its start.
+_WORTH = 200
+_MOST_JOBS = 16
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while cases were scored.
+
+    Attributes:
+        out: The output folder, which keeps what is done.
+        kept: How many cases are done.
+        cases: Of how many.
+    """
+
+    def __init__(self, out: Path, kept: int, cases: int) -> None:
+        super().__init__(f"{kept} of {cases} cases are scored and kept in {out}")
+        self.out, self.kept, self.cases = out, kept, cases
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,8 @@ class Summary:
         failed: Message by case, for those that could not be read.
         notes: What a reader of the scores should know.
         files: Path by name: ``scores``, ``counts``, ``features`` and ``csv``.
+        resumed: How many cases an earlier, unfinished scoring had done.
+        jobs: How many processes scored the others.
     """
 
     out: Path
@@ -63,6 +75,8 @@ class Summary:
     failed: Mapping[str, str]
     notes: tuple[str, ...]
     files: Mapping[str, Path]
+    resumed: int = 0
+    jobs: int = 1
 
     @property
     def scored(self) -> int:
@@ -86,14 +100,18 @@ def evaluate(
     watch: Callable[[ScoreTask], None] | None = None,
     reference_contours: Path | None = None,
     contours: Path | None = None,
+    jobs: int | None = 1,
 ) -> Summary:
     """Score a folder of predictions and write ``scores``, ``counts``, ``features`` and a CSV.
+
+    Every case is kept in ``out`` as soon as it is scored. If scoring is interrupted or killed, the
+    same call goes on from there, and writes the same bytes as one that was not.
 
     Args:
         reference: A folder of label files named as their cases (or in EMIDEC's layout), or a data
             set, which then gives labels, images, apex and regions.
         prediction: A folder of label files named as their cases.
-        out: Where to write; nothing is left there if this raises.
+        out: Where to write; if this raises, nothing is left there but cases that were scored.
         labels: What the codes of a reference folder mean.
         prediction_labels: What those of the predictions mean; by default as ``labels``, or
             canonical beside a data set.
@@ -104,16 +122,20 @@ def evaluate(
         probabilities: A folder with one of probability maps for each region; see
             :class:`benchmark.probabilities.StoredProbabilities`.
         reporter: Told of each case.
-        watch: Given each case that could be read, before it is scored.
+        watch: Given each case that could be read, in order, as its rows are written.
         reference_contours: A folder of contours (:mod:`benchmark.contours.files`) beside a
             reference folder; a data set brings its own.
         contours: The same for the predictions; without, contours are fitted to their labels.
+        jobs: How many processes to score in; the files do not depend on it. None: one for each
+            CPU, but for few cases fewer. The cases of a data set are scored in this process. A
+            script that asks for several has to guard its main code as multiprocessing wants it.
 
     Raises:
-        DataError: A folder is missing or empty, ``out`` cannot be written, or predictions are
-            extra, duplicate, misshapen or misaligned.
+        DataError: A folder is missing or empty, ``out`` cannot be written or is written to by
+            another process, or predictions are extra, duplicate, misshapen or misaligned.
         UsageError: A metric is unknown, contours are given where there are none to compare with,
-            or probabilities are needed and not given.
+            probabilities are needed and not given, or there are no jobs.
+        Interrupted: By Ctrl-C, while cases were scored.
     """
     own = isinstance(reference, Dataset)
     if (own and reference_contours) or (contours and not own and not reference_contours):
@@ -124,6 +146,8 @@ def evaluate(
     for metric in select(metrics, contours=own or reference_contours is not None):
         if metric.card.reads == "probabilities" and probabilities is None:
             raise UsageError(f"{metric.card.name} needs probabilities.", "Add --probabilities DIR.")
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"{jobs} jobs score nothing.", "Give 1 or more.")
     source: References
     if isinstance(reference, Dataset):
         source = DatasetReferences(reference, roles)
@@ -134,30 +158,57 @@ def evaluate(
     found = find_files(prediction, "prediction", "Contours")
     outlines = find_contours(contours, source.known)
     maps = None if probabilities is None else StoredProbabilities(probabilities)
+    work = Work(source, found, codes, metrics, outlines, maps)
     reporter = reporter or Reporter()
-    files = {name: out / f"{name}.parquet" for name in TABLES} | {"csv": out / "scores.csv"}
     failed: dict[str, str] = {}
     with ExitStack() as stack:
+        kept = stack.enter_context(Kept(out, (*NAMES, "preset-*.csv")))
         # Opened before the first case is scored: a folder that cannot be written costs no wait.
-        writers = {
-            name: stack.enter_context(table_writer(files[name], arrow_schema(columns)))
-            for name, columns in TABLES.items()
-        }
-        path = stack.enter_context(replacing(files["csv"]))
-        text = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
-        lines = csv.DictWriter(text, list(SCORES), lineterminator="\n")
-        lines.writeheader()
+        files = stack.enter_context(ScoreFiles(out))
         notes = _checked(source, found, maps)
-        advance = stack.enter_context(reporter.stage("score", len(source.ids)))
-        for case, rows, fault in _scored(source, found, codes, metrics, maps, watch, outlines):
-            if fault is not None:
-                failed[case] = fault
-            for name, writer in writers.items():
-                writer.append(getattr(rows, name))
-            lines.writerows(rows.scores)
-            advance(case)
+        keys = work.keys()
+        done = kept.find(keys)
+        resumed = len(done)
+        if done:
+            reporter.note(f"{resumed} of {len(keys)} cases were scored already")
+        waiting = {case: key for case, key in keys.items() if case not in done}
+        journals = kept.fresh(_processes(jobs, source, len(waiting)))
+        try:
+            advance = stack.enter_context(reporter.stage("score", len(waiting)))
+            with closing(score_all(work, waiting, journals)) as scored:
+                for case in source.ids:
+                    while case not in done:
+                        one = next(scored)
+                        done[one.case] = one.where
+                        if one.fault:
+                            failed[one.case] = one.fault
+                        advance(one.case)
+                    files.add(kept.read(done.pop(case)))
+                    if watch is not None:
+                        _show(work, case, watch)
+        except KeyboardInterrupt:
+            raise Interrupted(out, len(kept.find(keys)), len(keys)) from None
     missing = tuple(c for c in source.ids if c not in found and c not in failed)
-    return Summary(out, len(source.ids), missing, failed, notes, files)
+    failed = {c: failed[c] for c in source.ids if c in failed}
+    return Summary(
+        out, len(source.ids), missing, failed, notes, files.paths, resumed, len(journals)
+    )
+
+
+def _processes(jobs: int | None, source: References, cases: int) -> int:
+    """How many processes to score ``cases`` in."""
+    if not source.threads:
+        return 1
+    if jobs is None:
+        jobs = min(usable_cpus(), _MOST_JOBS, cases // _WORTH)
+    return max(1, min(jobs, cases))
+
+
+def _show(work: Work, case: str, watch: Callable[[ScoreTask], None]) -> None:
+    # Read once more: it may have been scored by another process, or by one that was killed.
+    task = work.read(case).task
+    if task is not None:
+        watch(task)
 
 
 def _checked(
@@ -198,65 +249,3 @@ def _checked(
         return ()
     case, note = next(iter(lying.items()))
     return (f"{len(lying)} of {len(source.ids)} cases: {note} (These numbers: {case}.)",)
-
-
-def _scored(
-    source: References,
-    found: Mapping[str, Path],
-    codes: LabelMap,
-    metrics: Collection[str] | None,
-    maps: StoredProbabilities | None,
-    watch: Callable[[ScoreTask], None] | None,
-    outlines: Mapping[str, Path],
-) -> Iterator[tuple[str, CaseScores, str | None]]:
-    """Case by case: its rows, and what went wrong with it."""
-    for case in source.ids:
-        try:
-            reference = source.load(case)
-        except BenchError as error:
-            fault = error.problem
-            yield case, unreadable_case(
-                case, fault, source.annotates, codes.regions, metrics=metrics,
-                probabilities=maps is not None,
-            ), fault  # fmt: skip
-            continue
-        task: dict[str, Any] = {
-            "case": case,
-            "annotates": source.annotates,
-            "produces": codes.regions,
-            "reference": reference.labels,
-            "spacing": reference.grid.spacing,
-            "apex": reference.apex,
-            "slice_positions": reference.slice_positions,
-            "image": reference.image,
-            "reference_contours": reference.contours,
-        }
-        mistake, drawn = None, None
-        try:
-            path, shape = outlines.get(case), reference.labels.shape
-            drawn_contours = () if path is None else read_contours(path, shape)
-            drawn = _prediction(found.get(case), codes, reference.grid)
-            task["compared_contours"] = drawn_contours
-        except BenchError as error:
-            mistake = error.problem
-        if mistake is not None:
-            task |= {"status": "error", "message": mistake}
-        elif drawn is None:
-            task |= {"message": "no file of this case among the predictions"}
-        if maps is not None:
-            task["probabilities"], doubt = maps.of(case, reference.grid)
-            mistake = mistake or doubt
-        whole = ScoreTask(prediction=drawn, **task)
-        if watch is not None:
-            watch(whole)
-        yield case, score_case(whole, metrics=metrics), mistake
-
-
-def _prediction(path: Path | None, codes: LabelMap, expected: Grid) -> Labels | None:
-    if path is None:
-        return None
-    found = read_labels(path, codes.codes.keys())
-    difference = same_grid(found.grid, expected)
-    if difference is not None:  # Only if the file has changed since it was checked.
-        raise DataError(f"{path} does not lie on its reference: {difference}")
-    return codes.apply(found.labels)

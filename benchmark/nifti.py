@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .atomic import replacing
 from .errors import DataError
 from .grid import Grid
-from .niftifile import HEADERS, Header, grid_of, read_content, read_header, read_raw
+from .niftifile import Header, grid_of, read_header, read_raw, read_start
 from .types import Label, Volume, checked_labels
 
 __all__ = [
@@ -114,12 +114,16 @@ def read_labels(path: Path, known: Collection[int] | None = CANONICAL) -> LabelI
         if np.abs(labels).max() > np.iinfo(np.int32).max:
             raise DataError(f"{path} holds {labels.flat[np.abs(labels).argmax()]:g} as a label.")
         labels = labels.astype(np.int32)
-    values = np.unique(labels).tolist()
-    if values[0] < 0:
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0:
         raise DataError(
-            f"{path} holds the negative label {values[0]}.", "Labels are >= 0; 0 is background."
+            f"{path} holds the negative label {low}.", "Labels are >= 0; 0 is background."
         )
-    unknown = [] if known is None else [v for v in values if v not in known]
+    # Which values there are costs far more to find out than how far they reach.
+    if known is None or (high < len(known) and all(v in known for v in range(high + 1))):
+        unknown = []
+    else:
+        unknown = [v for v in np.unique(labels).tolist() if v not in known]
     if unknown:
         listed = ", ".join(map(str, unknown[:8])) + (" ..." if len(unknown) > 8 else "")
         raise DataError(
@@ -127,7 +131,7 @@ def read_labels(path: Path, known: Collection[int] | None = CANONICAL) -> LabelI
             f"{', '.join(map(str, sorted(known or ())))}.",
             "Say what its codes mean, for instance with labels 'cavity=1;myocardium=2;scar=3,4'.",
         )
-    if labels.dtype != np.uint8 and values[-1] <= np.iinfo(np.uint8).max:
+    if labels.dtype != np.uint8 and high <= np.iinfo(np.uint8).max:
         labels = labels.astype(np.uint8)
     return LabelImage(labels, grid)
 
@@ -138,7 +142,7 @@ def read_grid(path: Path) -> Grid:
     Raises:
         DataError: As in :func:`read_image`, as far as the header shows it.
     """
-    return grid_of(path, read_header(path, read_content(path, max(HEADERS))))
+    return grid_of(path, read_header(path, read_start(path)))
 
 
 def write_labels(path: Path, labels: NDArray[Any], like: Volume) -> None:

@@ -1,14 +1,13 @@
 """The inside of a NIfTI file: bytes, header, voxels.
 
-Only nibabel's header is used. The voxels are read from the whole decompressed file, so that a
-damaged gzip is noticed by its checksum and integers are never turned into floats.
+Only nibabel's header is used. The whole file is decompressed, so that a damaged gzip is noticed by
+its checksum, but no more of it is held than the header promises; integers are never turned into
+floats.
 """
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 
 from .errors import DataError
 from .grid import Grid
+from .gunzip import MAGIC, GunzipError, gunzip
 
-__all__ = ["grid_of", "read_content", "read_header", "read_raw"]
+__all__ = ["HEADERS", "Header", "grid_of", "read_header", "read_raw", "read_start"]
 
 #: nibabel's headers are not typed.
 Header = Any
@@ -28,36 +28,41 @@ _SLACK = 66_000
 HEADERS = {348: "Nifti1Header", 540: "Nifti2Header"}
 
 
-def read_content(path: Path, limit: int | None = None) -> bytes:
-    """The bytes of a file, or its first ``limit`` bytes, decompressed if need be.
+def read_start(path: Path) -> bytes:
+    """Enough of the beginning of a file, decompressed if need be, to hold its header.
 
     Raises:
         DataError: The file is missing, empty, unreadable or a damaged gzip.
     """
+    longest = max(HEADERS)
+    return _content(path, _packed(path, _SLACK + longest), longest, whole=False)
+
+
+def _packed(path: Path, size: int = -1) -> bytes:
+    """The bytes of a file as they are, or the first ``size`` of them."""
     try:
-        packed = path.read_bytes() if limit is None else _first(path, _SLACK + limit)
+        with path.open("rb", buffering=0) as file:
+            packed = file.readall() if size < 0 else file.read(size)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.", "Check the path.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not packed:
         raise DataError(f"{path} is empty (0 bytes).", "Copy or download it again.")
-    if packed[:2] != b"\x1f\x8b":
+    return packed
+
+
+def _content(path: Path, packed: bytes, limit: int, *, whole: bool) -> bytes:
+    """At most ``limit`` bytes of what a file holds."""
+    if not packed.startswith(MAGIC):
         return packed[:limit]
     try:
-        if limit is None:
-            return gzip.decompress(packed)
-        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(packed, limit)
-    except (EOFError, OSError, zlib.error) as error:
+        return gunzip(packed, limit, whole=whole)
+    except GunzipError as error:
         raise DataError(
             f"{path} is a damaged gzip file of {path.stat().st_size} bytes: {error}.",
             "Copy or download it again.",
         ) from error
-
-
-def _first(path: Path, size: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(size)
 
 
 def read_header(path: Path, content: bytes) -> Header:
@@ -131,23 +136,30 @@ def read_raw(path: Path) -> tuple[NDArray[Any], Grid]:
     """
     from nibabel.spatialimages import HeaderDataError
 
-    content = read_content(path)
-    header = read_header(path, content)
+    packed, longest = _packed(path), max(HEADERS)
+    start = _content(path, packed, longest, whole=False)
+    if len(start) < longest:  # cut off, unless the whole file is as small
+        start = _content(path, packed, longest, whole=True)
+    header = read_header(path, start)
     grid = grid_of(path, header)
     try:
         dtype = header.get_data_dtype()
         slope, inter = header.get_slope_inter()
-    except HeaderDataError as error:
+        offset = int(header.get_data_offset())
+    except (HeaderDataError, OverflowError, ValueError) as error:
         raise DataError(f"{path} has a damaged header: {error}.") from error
     if dtype.kind not in "biuf":
         raise DataError(f"{path} holds dtype {dtype}, not real numbers.", "Convert it.")
-    offset, count = int(header.get_data_offset()), math.prod(grid.shape)
-    if offset < 0 or offset + count * dtype.itemsize > len(content):
+    count = math.prod(grid.shape)
+    end = offset + count * dtype.itemsize
+    content = _content(path, packed, max(end, 0), whole=True)
+    if offset < 0 or end > len(content):
         raise DataError(
             f"{path} is cut off: its header promises {count * dtype.itemsize} bytes of voxels, "
             f"{max(0, len(content) - offset)} are there.",
             "Copy or download it again.",
         )
+    del packed
     voxels = np.frombuffer(content, dtype, count, offset).reshape(grid.shape)
     voxels = voxels.astype(dtype.newbyteorder("="), copy=False)
     if slope is not None and (slope, inter) != (1.0, 0.0):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from .policies import Policy, resolve
 
@@ -24,7 +27,7 @@ _SHOWN: tuple[tuple[str, str | None], ...] = (
     ("hd", "contour"),
     ("masd", "contour"),
 )
-_COLUMNS = ["case", "region", "metric", "dim", "value", "worst", "status", "unit", "better",
+_COLUMNS = ["level", "region", "metric", "dim", "value", "worst", "status", "unit", "better",
             "best"]  # fmt: skip
 
 
@@ -62,26 +65,51 @@ def overview(
     shown = _SHOWN
     if metrics:
         shown = tuple((name, dim) for name in dict.fromkeys(metrics) for dim in (None, "3d"))
-    table = pd.read_parquet(scores, columns=_COLUMNS, filters=[("level", "==", "volume")])
-    rows = resolve(table, policy)
-    lines = []
-    for region in dict.fromkeys(rows["region"]):
-        for metric, dim in shown:
-            here = (rows["region"] == region) & (rows["metric"] == metric)
-            here &= rows["dim"].isna() if dim is None else rows["dim"] == dim
-            found = rows[here]
-            if found.empty:
-                continue
-            defined = found["value"].dropna()
-            lines.append(
-                Line(
-                    str(region),
-                    metric if dim is None else f"{metric} ({dim})",
-                    str(found["unit"].iloc[0]),
-                    float(defined.mean()) if len(defined) else None,
-                    len(defined),
-                    int((found["status"] == "ok").sum()),
-                    len(found),
-                )
+    found: dict[tuple[str, str, str | None], _Sum] = {}
+    wanted = {metric for metric, _ in shown}
+    with pq.ParquetFile(scores) as file:
+        # A row group at a time: all rows of ten thousand cases would need gigabytes.
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns=_COLUMNS)
+            table = table.filter(
+                (pc.field("level") == "volume") & pc.field("metric").isin(sorted(wanted))
             )
-    return lines
+            rows = resolve(table.to_pandas(), policy)
+            for (region, metric, dim), part in rows.groupby(
+                ["region", "metric", "dim"], dropna=False, sort=False
+            ):
+                key = (str(region), str(metric), dim if isinstance(dim, str) else None)
+                found.setdefault(key, _Sum(str(part["unit"].iloc[0]))).add(part)
+    return [
+        found[region, metric, dim].line(region, metric, dim)
+        for region in dict.fromkeys(region for region, _, _ in found)
+        for metric, dim in shown
+        if (region, metric, dim) in found
+    ]
+
+
+class _Sum:
+    """A quantity of the cases so far."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.sums: list[float] = []
+        self.defined = self.measured = self.total = 0
+
+    def add(self, rows: pd.DataFrame) -> None:
+        defined = rows["value"].dropna()
+        self.sums.append(math.fsum(defined))
+        self.defined += len(defined)
+        self.measured += int((rows["status"] == "ok").sum())
+        self.total += len(rows)
+
+    def line(self, region: str, metric: str, dim: str | None) -> Line:
+        return Line(
+            region,
+            metric if dim is None else f"{metric} ({dim})",
+            self.unit,
+            math.fsum(self.sums) / self.defined if self.defined else None,
+            self.defined,
+            self.measured,
+            self.total,
+        )

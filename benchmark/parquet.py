@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,25 @@ import pyarrow.parquet as pq
 
 from .atomic import replacing
 
-__all__ = ["TableWriter", "table_writer", "write_table"]
+__all__ = ["TableWriter", "columns_of", "table_writer", "write_table"]
 
 #: Rows in a row group; fixed, so that the bytes do not depend on how the rows were handed over.
 ROW_GROUP = 32_768
+#: Rows that are turned into columns at once.
+_BATCH = 4096
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as a table; a column that a row lacks is null.
+
+    Raises:
+        ValueError: A row has a column that the schema lacks.
+    """
+    known = frozenset(schema.names)
+    for row in rows:
+        if not known.issuperset(row):
+            raise ValueError(f"no such columns: {sorted(set(row) - known)}")
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 class TableWriter:
@@ -24,8 +40,8 @@ class TableWriter:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.rows = 0
         self._schema = schema
-        self._known = frozenset(schema.names)
-        self._waiting: list[Mapping[str, Any]] = []
+        self._tables: list[pa.Table] = []
+        self._waiting = 0
         self._writer = pq.ParquetWriter(path, schema, compression="zstd")
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -34,24 +50,32 @@ class TableWriter:
         Raises:
             ValueError: A row has a column that the schema lacks.
         """
-        for row in rows:
-            if not self._known.issuperset(row):
-                raise ValueError(f"no such columns: {sorted(set(row) - self._known)}")
-            self._waiting.append(row)
-            self.rows += 1
-            if len(self._waiting) == ROW_GROUP:
-                self._flush()
+        waiting = iter(rows)
+        while batch := list(islice(waiting, _BATCH)):
+            self.append_table(columns_of(batch, self._schema))
+
+    def append_table(self, table: pa.Table) -> None:
+        """Add the rows of a table of the same schema."""
+        self.rows += len(table)
+        self._tables.append(table)
+        self._waiting += len(table)
+        while self._waiting >= ROW_GROUP:
+            self._flush()
 
     def close(self) -> None:
         """Write what is waiting and the footer."""
-        self._flush()
+        if self._waiting:
+            self._flush()
         self._writer.close()
 
     def _flush(self) -> None:
-        if self._waiting:
-            table = pa.Table.from_pylist(self._waiting, schema=self._schema)
-            self._writer.write_table(table, row_group_size=ROW_GROUP)
-            self._waiting = []
+        """Write one row group, of what is waiting."""
+        # In one piece: pages would otherwise end where the tables do.
+        waiting = pa.concat_tables(self._tables).combine_chunks()
+        self._writer.write_table(waiting.slice(0, ROW_GROUP), row_group_size=ROW_GROUP)
+        rest = waiting.slice(ROW_GROUP)
+        self._tables = [rest] if len(rest) else []
+        self._waiting = len(rest)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from .grid import Grid, same_grid
 from .masks import find_files
 from .metrics.probabilities import Probabilities
 from .nifti import read_grid
-from .niftifile import HEADERS, read_content, read_header, read_raw
+from .niftifile import read_header, read_raw, read_start
 from .references import References
 from .types import Region
 
@@ -42,7 +41,7 @@ def read_probabilities(path: Path) -> tuple[NDArray[np.float64], Grid]:
         DataError: The file cannot be read, holds whole numbers that are no bytes, looks like a
             mask, or has a value that is not finite or leaves [0, 1].
     """
-    header = read_header(path, read_content(path, max(HEADERS)))
+    header = read_header(path, read_start(path))
     stored, slope = header.get_data_dtype(), header.get_slope_inter()[0]
     raw, grid = read_raw(path)
     if stored.kind in "biu" and slope in (None, 1.0):
@@ -108,7 +107,7 @@ class StoredProbabilities:
                 f"Put the maps of a case in {self.folder / 'scar'}/CASE.nii.gz, for instance.",
             )
         ordered = {region: found[region] for region in Region if region in found}
-        object.__setattr__(self, "files", MappingProxyType(ordered))
+        object.__setattr__(self, "files", ordered)
 
     def faults(self, source: References) -> Iterator[str]:
         """What does not fit the references: maps of no case, or on another grid."""

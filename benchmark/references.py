@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from inspect import getfile
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from .closure import files_of, hash_files
 from .contours.files import checked_contours, find_contours, read_contours
 from .errors import BenchError, DataError
 from .grid import Grid, same_grid
@@ -16,9 +18,23 @@ from .nifti import read_grid, read_image, read_labels
 from .plugins import Dataset
 from .types import Contour, Labels, Region, Role, Volume
 
-__all__ = ["DatasetReferences", "FolderReferences", "Reference", "References"]
+__all__ = ["DatasetReferences", "FolderReferences", "Reference", "References", "file_stamp"]
 
 Apex = Literal["first", "last"] | None
+
+
+def file_stamp(path: Path | None) -> list[int] | None:
+    """Changes when a file is written to or replaced; None if there is none.
+
+    The time of the last change of its inode is in it, which no program can set back.
+    """
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +63,17 @@ class References(Protocol):
     @property
     def annotates(self) -> frozenset[Region]:
         """The regions that the references say something about."""
+
+    @property
+    def threads(self) -> bool:
+        """Whether cases may be loaded in threads and in other processes."""
+
+    @property
+    def identity(self) -> Any:
+        """All but files that a loaded case depends on, as JSON takes it; None if unknown."""
+
+    def stamp(self, case: str) -> Any:
+        """Changes, as JSON takes it, when a file of the case does; None where nobody knows."""
 
     def grid(self, case: str) -> Grid:
         """Where the labels of a case lie.
@@ -116,6 +143,21 @@ class FolderReferences:
         """What the label map speaks about."""
         return self.labels.regions
 
+    @property
+    def threads(self) -> bool:
+        """They may: it is our own code that reads them."""
+        return True
+
+    @property
+    def identity(self) -> Any:
+        """The codes and the apex."""
+        return [dict(self.labels.codes), self.apex]
+
+    def stamp(self, case: str) -> Any:
+        """Stamps of the files of labels, image and contours."""
+        found = (files.get(case) for files in (self._files, self._images, self._contours))
+        return [file_stamp(path) for path in found]
+
     def grid(self, case: str) -> Grid:
         """Where the labels of a case lie, from the header alone.
 
@@ -168,6 +210,28 @@ class DatasetReferences:
         object.__setattr__(self, "ids", ids)
         object.__setattr__(self, "known", frozenset(i.id for i in index))
         object.__setattr__(self, "annotates", frozenset(self.dataset.annotates))
+
+    @property
+    def threads(self) -> bool:
+        """They may not: a stranger's code may hold a file or a data base open."""
+        return False
+
+    @property
+    def identity(self) -> Any:
+        """Parameters and code of the data set."""
+        kind = type(self.dataset)
+        try:
+            code = hash_files(files_of(Path(getfile(kind)), kind.__module__))
+            return [kind.__qualname__, code, self.dataset.model_dump(mode="json")]
+        except (OSError, SyntaxError, TypeError, ValueError):
+            return None  # it has no source to read: nobody knows whether it is still the same
+
+    def stamp(self, case: str) -> Any:
+        """Stamps of the files that the data set names; None if it names none."""
+        try:
+            return [file_stamp(path) for path in self.dataset.files(case)] or None
+        except Exception:  # a stranger's data set may raise anything; loading will say so
+            return None
 
     def grid(self, case: str) -> Grid:
         """Where the study's target image lies.

@@ -226,7 +226,7 @@ def test_an_output_that_cannot_be_written_is_known_before_any_scoring(
     def never(*args: object, **kwargs: object) -> None:
         raise AssertionError("scored before the output was tried")
 
-    monkeypatch.setattr("benchmark.evaluate.score_case", never)
+    monkeypatch.setattr("benchmark.casework.score_case", never)
     with pytest.raises(DataError, match=r"out.scores\.parquet cannot be written"):
         evaluate(reference, prediction, out)
 

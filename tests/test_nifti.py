@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -279,3 +280,44 @@ def test_what_is_written_for_emidec_has_the_geometry_of_its_source(tmp_path: Pat
         assert np.array_equal(ours.affine, theirs.affine)
         assert ours.header.get_zooms() == theirs.header.get_zooms()
         assert np.array_equal(np.asanyarray(ours.dataobj), np.asanyarray(theirs.dataobj))
+
+
+def test_a_header_that_promises_the_moon_is_a_cut_off_file(tmp_path: Path) -> None:
+    path = save(
+        tmp_path / "a.nii.gz", np.zeros((2, 3, 4), np.int16), dim=[3] + [32767] * 3 + [1] * 4
+    )
+    message = refusal(path)
+    assert "is cut off: its header promises 70362301923326 bytes of voxels, 48 are there" in message
+
+
+def test_a_file_that_grows_past_its_header_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii.gz", np.full((2, 3, 4), 7, np.int16))
+    path.write_bytes(path.read_bytes() + gzip.compress(bytes(96 << 20)))
+    tracemalloc.start()
+    try:
+        assert read_image(path).voxels.tolist() == np.full((4, 3, 2), 7).tolist()
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("offset", [np.inf, np.nan])
+def test_an_offset_that_is_no_number_is_a_damaged_header(tmp_path: Path, offset: float) -> None:
+    path = save(tmp_path / "a.nii", np.zeros((2, 3, 4), np.int16))
+    raw = bytearray(path.read_bytes())
+    raw[108:112] = np.float32(offset).tobytes()
+    path.write_bytes(raw)
+    assert "has a damaged header" in refusal(path)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16"])
+def test_codes_with_gaps_are_known_or_not(tmp_path: Path, dtype: str) -> None:
+    labels = np.zeros((2, 3, 4), dtype)
+    labels[0] = 4
+    path = save(tmp_path / "a.nii", labels)
+    assert read_labels(path, known=(0, 2, 4)).labels.max() == 4
+    with pytest.raises(DataError, match="holds the unknown label 4; known are 0, 1, 2"):
+        read_labels(path, known=(0, 1, 2))
+    labels[1] = 3
+    with pytest.raises(DataError, match="holds the unknown label 3; known are 0, 2, 4"):
+        read_labels(save(tmp_path / "b.nii", labels), known=(0, 2, 4))

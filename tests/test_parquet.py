@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.atomic import replacing
 from benchmark.errors import DataError
-from benchmark.parquet import ROW_GROUP, table_writer, write_table
+from benchmark.parquet import ROW_GROUP, columns_of, table_writer, write_table
 
 SCHEMA = pa.schema([("case", pa.string()), ("slice", pa.int32()), ("value", pa.float64())])
 
@@ -37,6 +37,23 @@ def test_bytes_do_not_depend_on_how_the_rows_were_handed_over(tmp_path: Path) ->
     assert writer.rows == len(many)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
     assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 2
+
+
+def test_tables_and_rows_give_the_same_bytes_and_at_most_a_row_group_waits(tmp_path: Path) -> None:
+    many = rows(2 * ROW_GROUP + 100)
+    write_table(tmp_path / "a.parquet", SCHEMA, many)
+    with table_writer(tmp_path / "b.parquet", SCHEMA) as writer:
+        writer.append(many[:10])
+        for start in range(10, len(many), 7001):
+            writer.append_table(columns_of(many[start : start + 7001], SCHEMA))
+    with table_writer(tmp_path / "c.parquet", SCHEMA) as writer:
+        writer.append_table(columns_of(many, SCHEMA))
+    first = (tmp_path / "a.parquet").read_bytes()
+    assert (tmp_path / "b.parquet").read_bytes() == first
+    assert (tmp_path / "c.parquet").read_bytes() == first
+    found = pq.ParquetFile(tmp_path / "a.parquet").metadata
+    sizes = [found.row_group(i).num_rows for i in range(found.num_row_groups)]
+    assert sizes == [ROW_GROUP, ROW_GROUP, 100]
 
 
 def test_no_rows_make_a_readable_file_with_the_schema(tmp_path: Path) -> None:

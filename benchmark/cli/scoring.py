@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +24,7 @@ __all__ = ["score_command"]
 
 NOTHING_MEASURED = 3
 FAILED_CASES = 4
+INTERRUPTED = 130
 
 
 def score_command(
@@ -80,9 +83,16 @@ def score_command(
             "myosaiq-official, acdc-official, nnunet, medpy, monai; repeatable.",
         ),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Processes to score in; by default one per CPU, fewer for few cases."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Score anybody's masks against references."""
+    """Score anybody's masks against references.
+
+    Interrupted or killed, the same command goes on with the cases that are left.
+    """
     from contextlib import ExitStack
 
     from ..evaluate import evaluate
@@ -104,7 +114,7 @@ def score_command(
     else:
         raise UsageError("There is no reference.", "Add --reference DIR or --dataset NAME.")
     chosen = [preset(name) for name in dict.fromkeys(presets or ())]
-    with ExitStack() as stack:
+    with _told_how_to_go_on(), ExitStack() as stack:
         tables = [stack.enter_context(PresetTable(p, out / f"preset-{p.name}.csv")) for p in chosen]
 
         def watch(task: ScoreTask) -> None:
@@ -126,6 +136,7 @@ def score_command(
             watch=watch if tables else None,
             reference_contours=reference_contours,
             contours=contours,
+            jobs=jobs,
         )
     lines = overview(summary.files["scores"], metrics=metrics)
     if as_json:
@@ -139,6 +150,22 @@ def score_command(
         raise typer.Exit(NOTHING_MEASURED)
     if summary.failed:
         raise typer.Exit(FAILED_CASES)
+
+
+@contextmanager
+def _told_how_to_go_on() -> Iterator[None]:
+    """Ctrl-C ends the command with a line that says what is kept."""
+    from ..evaluate import Interrupted
+
+    try:
+        yield
+    except Interrupted as stop:
+        line(
+            f"\nInterrupted: {stop.kept} of {stop.cases} cases are scored and kept in {stop.out}; "
+            "the same command goes on with the others.",
+            error=True,
+        )
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _dataset(spec: str, reference: Path | None) -> Dataset:
@@ -162,6 +189,8 @@ def _as_json(summary: Summary, lines: list[Line]) -> dict[str, Any]:
         "failed": dict(summary.failed),
         "notes": list(summary.notes),
         "files": {name: str(path) for name, path in summary.files.items()},
+        "resumed": summary.resumed,
+        "jobs": summary.jobs,
         "means": [asdict(one) for one in lines],
     }
 

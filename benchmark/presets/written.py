@@ -68,7 +68,9 @@ class PresetTable:
     def __init__(self, preset: Preset, path: Path) -> None:
         self.preset = preset
         self.path = path
-        self._found: defaultdict[str, list[Row]] = defaultdict(list)
+        # Numbers alone: there may be many thousand cases.
+        self._found: defaultdict[str, list[tuple[Value, float | None]]] = defaultdict(list)
+        self._metrics: dict[str, str] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -103,7 +105,8 @@ class PresetTable:
                 line |= {"status": task.status, "message": task.message}
             else:
                 row = rows[quantity.name]
-                self._found[quantity.name].append(row)
+                self._found[quantity.name].append((row.theirs, row.ours))
+                self._metrics.setdefault(quantity.name, row.metric)
                 line |= {
                     "theirs": "raises" if row.theirs is None else repr(row.theirs),
                     "ours": "" if row.ours is None else repr(row.ours),
@@ -118,15 +121,15 @@ class PresetTable:
         means = []
         for quantity in self.preset.quantities:
             rows = self._found.get(quantity.name, [])
-            ours = [row.ours for row in rows if row.ours is not None]
+            ours = [value for _, value in rows if value is not None]
             if rows:
                 means.append(
                     Mean(
                         quantity=quantity.name,
                         unit=quantity.unit,
-                        theirs=self.preset.mean([row.theirs for row in rows]),
+                        theirs=self.preset.mean([value for value, _ in rows]),
                         ours=math.fsum(ours) / len(ours) if ours else None,
-                        metric=rows[0].metric,
+                        metric=self._metrics[quantity.name],
                         cases=len(rows),
                         defined=len(ours),
                     )

@@ -1,0 +1,143 @@
+"""Reading one case and scoring it: what any process can do by itself, given the case's name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .code import engine_hash, metrics_hash
+from .contours.files import read_contours
+from .errors import BenchError, DataError
+from .fingerprint import combined
+from .grid import Grid, same_grid
+from .journal import KEY
+from .labels import LabelMap
+from .metrics.cards import definitions_hash
+from .nifti import read_labels
+from .probabilities import StoredProbabilities
+from .references import References, file_stamp
+from .scoring import CaseScores, ScoreTask, score_case, unreadable_case
+from .types import Labels
+
+__all__ = ["ReadCase", "Work"]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadCase:
+    """A case as its files have it.
+
+    Attributes:
+        id: The case.
+        task: What is to be scored; None if the reference cannot be read.
+        fault: What cannot be read, and why; empty if all can.
+    """
+
+    id: str
+    task: ScoreTask | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """How to come by a case and what to compute of it; it pickles if ``source`` does.
+
+    Args:
+        source: Where references come from.
+        found: Path of the prediction by case.
+        codes: What the codes of the predictions mean.
+        metrics: Names of metrics; all but extras by default.
+        outlines: Path of the prediction's contours by case, where it has any.
+        maps: Its probabilities, if there are any.
+    """
+
+    source: References
+    found: Mapping[str, Path]
+    codes: LabelMap
+    metrics: Collection[str] | None = None
+    outlines: Mapping[str, Path] = field(default_factory=dict)
+    maps: StoredProbabilities | None = None
+
+    def keys(self) -> dict[str, bytes | None]:
+        """For each case, a hash of everything its rows depend on; None where that is not known."""
+        identity = self.source.identity
+        if identity is None:
+            return dict.fromkeys(self.source.ids)
+        base = combined(
+            {
+                "code": engine_hash("evaluate"),
+                "metrics": metrics_hash(),
+                "definitions": definitions_hash(),
+                "packages": [metadata.version(name) for name in ("numpy", "scipy", "pyarrow")],
+                "chosen": sorted(self.metrics) if self.metrics is not None else None,
+                "source": identity,
+                "annotates": sorted(self.source.annotates),
+                "codes": dict(self.codes.codes),
+            }
+        )
+        keys: dict[str, bytes | None] = {}
+        for case in self.source.ids:
+            stamp = self.source.stamp(case)
+            parts: dict[str, Any] = {"base": base, "case": case, "reference": stamp}
+            paths = [self.found.get(case), self.outlines.get(case)]
+            parts["prediction"] = [file_stamp(path) for path in paths]
+            if self.maps is not None:
+                held = self.maps.files.items()
+                parts["maps"] = [[region, file_stamp(files.get(case))] for region, files in held]
+            keys[case] = None if stamp is None else bytes.fromhex(combined(parts))[:KEY]
+        return keys
+
+    def read(self, case: str) -> ReadCase:
+        """Read a case; what cannot be read becomes its fault."""
+        try:
+            reference = self.source.load(case)
+        except BenchError as error:
+            return ReadCase(case, None, error.problem)
+        task: dict[str, Any] = {
+            "case": case,
+            "annotates": self.source.annotates,
+            "produces": self.codes.regions,
+            "reference": reference.labels,
+            "spacing": reference.grid.spacing,
+            "apex": reference.apex,
+            "slice_positions": reference.slice_positions,
+            "image": reference.image,
+            "reference_contours": reference.contours,
+        }
+        fault, drawn = "", None
+        try:
+            path, shape = self.outlines.get(case), reference.labels.shape
+            contours = () if path is None else read_contours(path, shape)
+            drawn = _prediction(self.found.get(case), self.codes, reference.grid)
+            task["compared_contours"] = contours
+        except BenchError as error:
+            fault = error.problem
+        if fault:
+            task |= {"status": "error", "message": fault}
+        elif drawn is None:
+            task |= {"message": "no file of this case among the predictions"}
+        if self.maps is not None:
+            task["probabilities"], doubt = self.maps.of(case, reference.grid)
+            fault = fault or doubt or ""
+        return ReadCase(case, ScoreTask(prediction=drawn, **task), fault)
+
+    def score(self, case: ReadCase) -> CaseScores:
+        """The rows of a case."""
+        if case.task is not None:
+            return score_case(case.task, metrics=self.metrics)
+        return unreadable_case(
+            case.id, case.fault, self.source.annotates, self.codes.regions, metrics=self.metrics,
+            probabilities=self.maps is not None,
+        )  # fmt: skip
+
+
+def _prediction(path: Path | None, codes: LabelMap, expected: Grid) -> Labels | None:
+    if path is None:
+        return None
+    found = read_labels(path, codes.codes.keys())
+    difference = same_grid(found.grid, expected)
+    if difference is not None:  # Only if the file has changed since it was checked.
+        raise DataError(f"{path} does not lie on its reference: {difference}")
+    return codes.apply(found.labels)

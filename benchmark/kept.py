@@ -1,0 +1,117 @@
+"""What a scoring has done so far, kept beside its output until the tables are whole.
+
+A killed or interrupted scoring leaves a folder of journals; the same command takes from it every
+case whose files, options and code are still those that it was scored with.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from filelock import FileLock, Timeout
+
+from .atomic import unwritable
+from .errors import DataError
+from .journal import NEVER, Place, payload, records
+
+__all__ = ["FOLDER", "Kept", "Where"]
+
+#: Name of the folder, inside the output folder.
+FOLDER = ".scoring"
+
+
+class Where(NamedTuple):
+    """A case's record: in which journal, and where there."""
+
+    journal: Path
+    place: Place
+
+
+class Kept:
+    """The folder of journals, held against other processes; a context manager.
+
+    Left without an error, the folder goes: the tables are there. Left with one, it stays if any
+    case is in it.
+
+    Args:
+        out: The folder of the tables.
+        names: Those of the tables, as patterns; temporary files that a killed process left of them
+            are removed.
+
+    Raises:
+        DataError: ``out`` cannot be written to, or another process is scoring into it.
+    """
+
+    def __init__(self, out: Path, names: Collection[str]) -> None:
+        self.folder = out / FOLDER
+        self._out = out
+        self._names = names
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self.folder / "lock", timeout=0)
+            self._lock.acquire()
+        except Timeout:
+            raise DataError(
+                f"Another process is scoring into {self._out}.",
+                "Wait until it is done, or choose another folder.",
+            ) from None
+        except OSError as error:
+            raise unwritable(self._out / next(iter(self._names)), error) from error
+        for name in self._names:
+            for path in self._out.glob(f".{name}.*.tmp"):
+                if not path.name.endswith(f".{os.getpid()}.tmp"):
+                    path.unlink(missing_ok=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None or not self._useful():
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.release()
+        if not any(self.journals()):  # where an open file cannot be removed
+            with suppress(OSError):
+                (self.folder / "lock").unlink(missing_ok=True)
+                self.folder.rmdir()
+
+    def _useful(self) -> bool:
+        return any(key != NEVER for path in self.journals() for key, _ in records(path))
+
+    def journals(self) -> list[Path]:
+        """Every journal there is, oldest first."""
+        return sorted(p for p in self.folder.glob("*.journal") if p.stem.isdecimal())
+
+    def fresh(self, count: int) -> list[Path]:
+        """Paths for new journals."""
+        taken = [int(path.stem) for path in self.journals()]
+        first = max(taken, default=0) + 1
+        return [self.folder / f"{first + i:06d}.journal" for i in range(count)]
+
+    def find(self, keys: Mapping[str, bytes | None]) -> dict[str, Where]:
+        """Where the record of each case is that has one of its key.
+
+        Args:
+            keys: Key by case; None for one that is never to be found.
+        """
+        wanted = {key: case for case, key in keys.items() if key is not None}
+        found: dict[str, Where] = {}
+        for path in self.journals():
+            for key, place in records(path):
+                if key in wanted:
+                    found[wanted[key]] = Where(path, place)
+        return found
+
+    def read(self, where: Where) -> bytes:
+        """What a record holds."""
+        return payload(where.journal, where.place)
