@@ -105,14 +105,16 @@ class RegionPair:
             fn=fn,
             tn=tn,
             spacing=self.spacing,
-            masks=partial(self._masks, where),
+            # No method of this pair: that cycle would keep masks until it is found.
+            masks=partial(_cut, self.reference, self.compared, where),
             myocardium=None if isinstance(known, str) else int(known[where].sum()),
             hearts=None if isinstance(heart, str) else partial(_heart, heart, where),
             forecasts=None if isinstance(forecast, str) else partial(_forecast, forecast, where),
         )
 
-    def _masks(self, where: slice) -> tuple[Mask, Mask]:
-        return self.reference[where], self.compared[where]
+
+def _cut(reference: Mask, compared: Mask, where: slice) -> tuple[Mask, Mask]:
+    return reference[where], compared[where]
 
 
 def _heart(of: Callable[[], tuple[Mask, Mask]], where: slice) -> tuple[Mask, Mask]:
