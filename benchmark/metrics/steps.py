@@ -14,7 +14,7 @@ __all__ = ["Steps", "squares", "table"]
 Floats = NDArray[np.float64]
 #: How far to probe, in voxels (in the geometric mean of both in-plane spacings). Farther out there
 #: are so many steps that it is faster to look for the nearest voxel row by row.
-_PROBED = 3.2
+_PROBED = 4.6
 #: How many different distances are counted; farther ones are listed one by one.
 _RANKS = 192
 #: Of how many steps to take the different distances.
