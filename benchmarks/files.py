@@ -27,7 +27,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import nibabel as nib  # noqa: E402 - numpy reads the variables above
 import numpy as np  # noqa: E402
-from metrics import HEART, SPACING, heart  # noqa: E402
+from workloads import HEART, SPACING, heart  # noqa: E402
 
 from benchmark import gunzip  # noqa: E402
 from benchmark.evaluate import evaluate as score_folder  # noqa: E402

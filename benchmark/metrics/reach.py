@@ -22,7 +22,7 @@ _TIE = 1e-9
 #: How many voxels of the rows with queries are in memory at once.
 _AREA = 1 << 22
 #: A query in the tree costs about as much as this many voxels of the columns.
-_QUERY = 60
+_QUERY = 400
 
 
 def nearest(
