@@ -50,15 +50,18 @@ def checked_id(name: Any) -> str:
 
 
 def checked_spacing(spacing: Any) -> tuple[float, float, float]:
-    """``spacing`` as three positive finite floats, (z, y, x) in mm.
+    """``spacing`` as three floats, (z, y, x) in mm, from a nanometre to a kilometre.
 
     Raises:
         DataError: It is not that.
     """
     values = _floats(spacing)
-    if values is None or len(values) != 3 or not all(math.isfinite(s) and s > 0 for s in values):
+    # Beyond these bounds squares of distances would lose digits; no unit of length leads there.
+    if values is None or len(values) != 3 or not all(1e-6 <= s <= 1e6 for s in values):
         shown = spacing if values is None else values
-        raise DataError(f"Spacing is (z, y, x) in mm, all > 0; this is {shown}.")
+        raise DataError(
+            f"Spacing is (z, y, x) in mm, all > 0; this is {shown}.", "Give 1e-6 to 1e6 mm."
+        )
     return values[0], values[1], values[2]
 
 

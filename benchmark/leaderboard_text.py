@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .averages import Cell
 from .leaderboard import Leaderboard, Row
-from .ledger import STATUSES
+from .metrics.definition import STATUSES
 from .panel import PanelRow, Proportion
 from .policies import Policy
 from .text import csv_table, interval_text, markdown_cell, markdown_table, number
@@ -22,8 +22,8 @@ _PANEL = ("sensitivity", "specificity", "false scar (mL)", "no prediction")
 _PANEL_TITLE = "Presence of scar"
 _LEDGER_TITLE = "Undefined values"
 _STATUS = {"ok": "ok", "both_empty": "both empty", "pred_empty": "missed",
-           "ref_empty": "false alarm", "no_prediction": "no prediction", "error": "error",
-           "not_applicable": "not applicable"}  # fmt: skip
+           "ref_empty": "false alarm", "no_prediction": "no prediction",
+           "not_applicable": "not applicable", "error": "error"}  # fmt: skip
 
 
 def head_lines(board: Leaderboard) -> list[str]:
@@ -218,8 +218,9 @@ def _ledger_titles() -> list[str]:
 def _ledger_sentence(board: Leaderboard) -> str:
     orders = {tuple(s.rank for _, s in sorted(b.items())) for b in board.standings.values()}
     same = "the same" if len(orders) == 1 else "NOT the same"
+    each = "slice" if board.rank_by.level == "slice" else "case"
     return (
-        f"Values of {board.rank_by} by status, one for each case and seed. Rank and mean under "
+        f"Values of {board.rank_by} by status, one for each {each} and seed. Rank and mean under "
         f"every policy for undefined values: the order is {same}."
     )
 

@@ -6,17 +6,14 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from .metrics.definition import STATUSES
 from .table import Quantity
 
-__all__ = ["STATUSES", "ledger"]
-
-#: In the order of columns.
-STATUSES = ("ok", "both_empty", "pred_empty", "ref_empty", "no_prediction", "error",
-            "not_applicable")  # fmt: skip
+__all__ = ["ledger"]
 
 
 def ledger(table: pd.DataFrame, quantity: Quantity) -> dict[str, Mapping[str, int]]:
-    """Values by method and status, every one counted: one of each case and seed.
+    """Values by method and status, every one counted: of each case (or slice) and seed.
 
     Args:
         table: Rows of :func:`benchmark.table.select`.

@@ -28,11 +28,11 @@ class Standing:
     mean: float | None
 
 
-def ranks(means: Mapping[str, float | None], better: str) -> dict[str, int]:
+def ranks(averages: Mapping[str, float | None], better: str) -> dict[str, int]:
     """1 for the best mean; equal means share a rank, and undefined ones are last.
 
     Args:
-        means: Mean by method.
+        averages: Mean by method.
         better: ``higher``, ``lower`` or ``zero``.
     """
 
@@ -41,7 +41,7 @@ def ranks(means: Mapping[str, float | None], better: str) -> dict[str, int]:
             return np.inf
         return {"higher": -mean, "lower": mean}.get(better, abs(mean))
 
-    bad = {label: badness(mean) for label, mean in means.items()}
+    bad = {label: badness(mean) for label, mean in averages.items()}
     return {label: 1 + sum(other < mine for other in bad.values()) for label, mine in bad.items()}
 
 

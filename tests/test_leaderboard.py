@@ -293,7 +293,7 @@ def test_who_is_not_ranked_stands_nowhere_and_is_counted(make_run):
     board = board_of([make_run("x", skipped), make_run("y", dice(make_run, [0.5]))])
     assert all(list(held) == ["y"] for held in board.standings.values())
     assert board.ledger["x"]["not_applicable"] == 1
-    assert "| x | 0 | 0 | 0 | 0 | 0 | 0 | 1 | n/a | n/a | n/a |" in markdown(board)
+    assert "| x | 0 | 0 | 0 | 0 | 0 | 1 | 0 | n/a | n/a | n/a |" in markdown(board)
 
 
 def test_the_scar_free_panel_by_hand(make_run):

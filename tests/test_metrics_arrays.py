@@ -13,6 +13,7 @@ from benchmark.errors import DataError, UsageError
 from benchmark.metrics import kernel
 from benchmark.metrics.arrays import evaluate, evaluate_many
 from benchmark.metrics.distances import Surfaces
+from benchmark.metrics.steps import squares, table
 
 DATA = Path(benchmark.__file__).parent / "doctor"
 PAIRS = json.loads((DATA / "surface_pairs.json").read_text())
@@ -87,14 +88,45 @@ def test_nsd_is_the_share_of_surface_within_the_tolerance(seed, tolerance):
     assert found == pytest.approx((pooled <= tolerance * (1 + 1e-9)).mean(), abs=1e-15)
 
 
-def test_both_kernels_give_the_same_bits(monkeypatch):
-    pairs = [labels(seed) for seed in range(20)]
+@pytest.mark.parametrize("dim", ["3d", "inplane3d", "slice"])
+@pytest.mark.parametrize("spacing", [SPACING, (1.0, 1.0, 1.0), (0.7, 3.0, 1.25)])
+@pytest.mark.parametrize("tolerance", [0.0, 1.0, 4.2, 1e4])
+def test_both_kernels_give_the_same_bits(monkeypatch, dim, spacing, tolerance):
+    pairs = [labels(seed) for seed in range(8)]
+    options = {"dim": dim, "tolerance": tolerance}
     found = []
     for name in kernel.KERNELS:
         monkeypatch.setattr(kernel, "NAME", name)
-        values = [evaluate(*pair, SPACING, tuple(REGIONS.values())) for pair in pairs]
+        values = [evaluate(*pair, spacing, tuple(REGIONS.values()), **options) for pair in pairs]
         found.append([v.tobytes() for one in values for v in one.values()])
     assert all(other == found[0] for other in found)
+
+
+@pytest.mark.parametrize("spacing", [(10, 1, 2), [10, 1.0, 2], np.array([10, 1, 2])])
+def test_whole_numbers_of_mm_are_the_same_spacing(monkeypatch, spacing):
+    """Equal keys of a cache, too: what one asks for must not be what the other gets."""
+    far = np.zeros((2, 60, 80), bool), np.zeros((2, 60, 80), bool)
+    far[0][:, 5:20, 5:20] = far[1][:, 30:50, 50:70] = True
+    for name in kernel.KERNELS:
+        monkeypatch.setattr(kernel, "NAME", name)
+        squares.cache_clear()
+        table.cache_clear()
+        found = evaluate(*far, spacing)
+        # from a corner to the nearest: 25 rows of 1 mm and 45 columns of 2 mm; back, 30 and 50
+        assert found["hd"].tolist() == [pytest.approx(np.hypot(30, 100))]
+        np.testing.assert_equal(found, evaluate(*far, (10.0, 1.0, 2.0)))
+
+
+def test_more_rows_than_the_c_kernel_counts_are_left_to_its_twin():
+    masks = np.zeros((1, 40_000, 4), bool), np.zeros((1, 40_000, 4), bool)
+    masks[0][0, 10, 1] = masks[1][0, 39_999, 1] = True
+    assert evaluate(*masks, (1.0, 1.0, 1.0))["hd"].tolist() == [39_989.0]
+
+
+def test_a_kernel_that_is_not_there_is_not_replaced_in_silence(monkeypatch):
+    monkeypatch.setattr(kernel, "_C", None)
+    with pytest.raises(UsageError, match="C kernel is not there"):
+        kernel.joint(np.zeros((1, 2, 2), np.uint8), np.zeros((1, 2, 2), np.uint8), 2, kernel="c")
 
 
 def test_values_by_hand():
@@ -129,8 +161,14 @@ def test_what_cannot_be_measured_is_refused():
         evaluate(mask, mask[:1], SPACING)
     with pytest.raises(DataError, match="not below 16"):
         evaluate(mask.astype(np.uint8) * 255, mask, SPACING)
-    with pytest.raises(UsageError, match="Spacing"):
-        evaluate(mask, mask, (1.0, -1.0, 1.0))
+    for spacing in ((1.0, -1.0, 1.0), (1.0, 1.0), (1e-156,) * 3, None):
+        with pytest.raises(DataError, match="Spacing"):
+            evaluate(mask, mask, spacing)
+    for tolerance in (-1.0, np.nan):
+        with pytest.raises(UsageError, match="tolerance"):
+            evaluate(mask, mask, SPACING, tolerance=tolerance)
+    with pytest.raises(UsageError, match="no dim '2d'"):
+        evaluate(mask, mask, SPACING, dim="2d")
     for regions in ((), ((),), ((0,),), ((16,),), ((1,),) * 9):
         with pytest.raises(UsageError, match="Regions"):
             evaluate(mask, mask, SPACING, regions)

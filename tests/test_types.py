@@ -54,6 +54,8 @@ def test_the_public_names_are_sorted_and_there() -> None:
         ({"spacing": (10, 1.5, 0)}, r"all > 0; this is \(10.0, 1.5, 0.0\)"),
         ({"spacing": (10, 1.5, -1)}, "-1.0"),
         ({"spacing": (10, 1.5, np.nan)}, "nan"),
+        ({"spacing": (1e-7, 1, 1)}, r"1e-07"),
+        ({"spacing": (1, 1e7, 1)}, r"10000000.0"),
         ({"spacing": "abc"}, "this is abc"),
         ({"spacing": None}, "this is None"),
         ({"spacing": 1.5}, "this is 1.5"),

@@ -18,7 +18,7 @@
 
 /* SHA-256 of this file with the digits below taken out. metrics/kernel.py refuses a build of
  * another text, so change the digits (its message names them) and build again. */
-#define SOURCE_HASH "b09b6fc6ca852ac103bb3456bd7a8993603080e20bd16ba1f0b98f9542ef9be9"
+#define SOURCE_HASH "b0972ed41a2e151d66ff2e905acad2d294ea2336a4b61da945244954f3972055"
 
 typedef uint16_t word;
 
@@ -105,7 +105,7 @@ static int count_joint(const map *ours, const map *theirs, int n, int64_t *count
     box b = {ours->ny, 0, ours->nx, 0};
     uint8_t bad = 0;
     for (Py_ssize_t z = 0; z < ours->nz; z++) {
-        uint32_t table[2][256] = {{0}};
+        uint64_t table[2][256] = {{0}};
         int64_t *out = counts + z * n * n;
         int64_t rest = (int64_t)ours->ny * ours->nx;
         for (Py_ssize_t y = 0; y < ours->ny; y++) {
@@ -149,7 +149,7 @@ static int count_joint(const map *ours, const map *theirs, int n, int64_t *count
                 }
         }
         for (int i = 0; i < 256; i++) {
-            int64_t times = (int64_t)table[0][i] + table[1][i];
+            int64_t times = (int64_t)(table[0][i] + table[1][i]);
             if (!times)
                 continue;
             if (i >> 4 >= n || (i & 15) >= n)
@@ -257,7 +257,7 @@ WIDE static int16_t square_row(const int16_t *restrict steps, double *restrict o
     for (Py_ssize_t x = 0; x < n; x++)
         least = steps[x] < least ? steps[x] : least;
     for (Py_ssize_t x = 0; x < n; x++) {
-        double length = (double)steps[x] * spacing;
+        double length = (double)steps[x] * spacing; /* as Python's table has it */
         out[x] = steps[x] < NONE ? length * length : INFINITY;
     }
     return least;
@@ -382,13 +382,14 @@ typedef struct {
     /* below: the words, padded so that no step leaves them */
     Py_ssize_t pz, py, px, wx, plane;
     word *words, *surface;
-    int32_t *extent; /* (slice, row, 2): first and end column that is not background */
+    int32_t *extent; /* (slice, row, 2): columns outside which all is background */
     word *held;      /* (slice, row): all bits of the row's surface voxels */
     word *active;    /* by slice: bits whose region has a surface both ways */
     word *wanted, *hits;
     Py_ssize_t *jump;
     list left; /* of voxel, in their order */
-    int misses, skipped;
+    int misses; /* high where few voxels found what they wanted */
+    unsigned passed;
     block *memory; /* BLOCKS of them: for the words, and for what is far */
 } work;
 
@@ -440,12 +441,12 @@ static void fill_words(work *w)
         }
 }
 
-static inline int few(word bits)
+static inline int count_bits(word bits)
 {
     int n = 0;
     for (; bits; bits &= (word)(bits - 1))
         n++;
-    return n <= 4;
+    return n;
 }
 
 /* Surfaces, their voxels counted, and those voxels counted that lie on both. */
@@ -471,7 +472,7 @@ static void find_surface(work *w)
             if (!held)
                 continue;
             /* Few regions are counted one by one, many in tables. */
-            if (few(held)) {
+            if (count_bits(held) <= 4) {
                 for (word rest = held; rest; rest &= (word)(rest - 1)) {
                     int bit = lowest(rest);
                     faces[slot(w, bit)] += count_row(out, n, bit);
@@ -521,12 +522,20 @@ static void find_surface(work *w)
 /* How many of the first steps are taken by whole rows where a row is crowded. */
 enum { CROWDED = 32 };
 
-/* Where most surfaces are far, steps are wasted: then only some voxels, or rows, try them. */
-static inline int tries(work *w) { return w->misses < 24 || ++w->skipped % 16 == 0; }
+/* Where most surfaces are far, steps are wasted. A miss counts 3 and a hit takes 4 away, so that
+ * somewhat more misses than hits lead to FEW_TRY, where one voxel (or crowded row) of SAMPLED
+ * tries them, to notice when surfaces are near again. Nothing but speed depends on this. */
+enum { FEW_TRY = 24, MOST_MISSES = 40, SAMPLED = 16 };
+
+static inline int next_tries(work *w)
+{
+    return w->misses < FEW_TRY || ++w->passed % SAMPLED == 0;
+}
 
 static inline void learn(work *w, int missed)
 {
-    w->misses += missed ? (w->misses < 40 ? 3 : 0) : (w->misses > 3 ? -4 : 0);
+    int misses = w->misses + (missed ? 3 : -4);
+    w->misses = misses < 0 ? 0 : misses > MOST_MISSES ? MOST_MISSES : misses;
 }
 
 /* Take the first steps for all voxels of a row; returns the first step not taken. */
@@ -596,7 +605,7 @@ static int probe(work *w)
             if (!lacking)
                 continue;
             int crowded = lacking > 12 && 4 * lacking > n;
-            int t = crowded && tries(w) ? probe_row(w, surface, z, n, lacking) : 1;
+            int t = crowded && next_tries(w) ? probe_row(w, surface, z, n, lacking) : 1;
             memset(w->wanted + n, 0, 4 * sizeof(word));
             voxel *rest = room_for(&w->left, lacking);
             if (!rest)
@@ -610,7 +619,7 @@ static int probe(work *w)
                     word wanted = w->wanted[i];
                     if (!wanted)
                         continue;
-                    if (tries(w)) {
+                    if (next_tries(w)) {
                         wanted = probe_voxel(w, surface + i, wanted, t, column);
                         learn(w, wanted != 0);
                     }
@@ -694,7 +703,7 @@ typedef struct {
     double *x2;       /* squared distances of steps back and forth, none in the middle */
     double *y2, *zy2; /* (slice, column) and (column): squared distances of one row */
     int16_t *least;   /* by slice: least number of steps in that row, -1 if it is not there yet */
-    int32_t low, high; /* first and last column with a goal */
+    int32_t low, high; /* first and last column with a goal, in any slice */
     double inverse;    /* of the spacing of columns */
     int64_t *first;   /* (slice, row): the first query there, and an end */
     int64_t *before;  /* by slice: the first query of the last row that was solved, or -1 */
@@ -703,7 +712,8 @@ typedef struct {
 static int allocated(const work *w, buffers *b)
 {
     const size_t nz = (size_t)w->ours.nz, ny = (size_t)w->ours.ny, nx = (size_t)w->ours.nx;
-    const size_t steps = rounded(sizeof(*b->steps) * nz * ny * nx), x2 = rounded(sizeof(*b->x2) * 2 * nx);
+    const size_t steps = rounded(sizeof(*b->steps) * nz * ny * nx);
+    const size_t x2 = rounded(sizeof(*b->x2) * 2 * nx);
     const size_t y2 = rounded(sizeof(*b->y2) * nz * nx), zy2 = rounded(sizeof(*b->zy2) * nx);
     const size_t first = rounded(sizeof(*b->first) * (nz * ny + 1));
     const size_t before = rounded(sizeof(*b->before) * nz);
@@ -751,24 +761,36 @@ static void columns_first(const work *w, buffers *b, word goal, const uint8_t *s
     }
 }
 
-/* How many columns are within a squared distance, and one more against rounding. */
+/* At least as many columns as are within a squared distance: the root is cut, and one more is
+ * for its rounding. All where the distance is infinite or no number. */
 static inline Py_ssize_t columns_within(const work *w, const buffers *b, double d2)
 {
     const double columns = sqrt(d2) * b->inverse;
     return columns < (double)w->ours.nx ? (Py_ssize_t)columns + 2 : w->ours.nx;
 }
 
-/* Then queries that are near each other in a row: the nearest slice for each column around them,
- * and the nearest column. None is as far from a goal as `bound`. */
-static void solve(const work *w, buffers *b, const uint8_t *slice_any, query *start, query *end,
-                  double bound)
+/* Queries that are near each other in a row, columns `low` to `high` around them that can hold
+ * what is nearest, and a squared distance that none of them exceeds. */
+typedef struct {
+    query *start, *end;
+    Py_ssize_t low, high;
+    double bound;
+} cluster;
+
+static inline double own_column(const buffers *b, const cluster *c, const query *q)
 {
-    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, nx = w->ours.nx, around = columns_within(w, b, bound);
-    const Py_ssize_t z = start->z, y = start->y, first = start->x - around, last = end[-1].x + around;
-    const Py_ssize_t low = first > b->low ? first : b->low, high = last < b->high ? last : b->high;
-    double *zy2 = b->zy2, worst = bound, floor = INFINITY;
-    for (Py_ssize_t x = low; x <= high; x++)
-        zy2[x] = INFINITY;
+    return q->x < c->low || q->x > c->high ? INFINITY : b->zy2[q->x];
+}
+
+/* Into each column around a cluster, the least over slices of z2 + y2; returns the least of all.
+ * Slices that are farther than what every query has in its own column cannot matter. */
+static double fold_slices(const work *w, buffers *b, const uint8_t *slice_any, const cluster *c)
+{
+    const Py_ssize_t nz = w->ours.nz, ny = w->ours.ny, nx = w->ours.nx;
+    const Py_ssize_t z = c->start->z, y = c->start->y;
+    double worst = c->bound, least = INFINITY;
+    for (Py_ssize_t x = c->low; x <= c->high; x++)
+        b->zy2[x] = INFINITY;
     for (Py_ssize_t dz = 0; dz < (w->per_slice ? 1 : nz) && w->z2[dz] < worst; dz++) {
         int added = 0;
         for (int up = 0; up < (dz ? 2 : 1); up++) {
@@ -779,40 +801,56 @@ static void solve(const work *w, buffers *b, const uint8_t *slice_any, query *st
             if (b->least[at] < 0)
                 b->least[at] = square_row(b->steps + (at * ny + y) * nx + b->low, y2 + b->low,
                                           b->high + 1 - b->low, sqrt(w->y2[1]));
-            const double least = w->z2[dz] + w->y2[b->least[at]];
-            if (least >= worst)
+            const double nearest = w->z2[dz] + w->y2[b->least[at]];
+            if (nearest >= worst)
                 continue;
-            floor = least < floor ? least : floor;
-            add_row(zy2 + low, y2 + low, high + 1 - low, w->z2[dz]);
+            least = nearest < least ? nearest : least;
+            add_row(b->zy2 + c->low, y2 + c->low, c->high + 1 - c->low, w->z2[dz]);
             added = 1;
         }
         if (!added)
             continue;
         worst = 0;
-        for (const query *q = start; q < end && worst < bound; q++) {
-            double own = q->x < low || q->x > high ? INFINITY : zy2[q->x];
+        for (const query *q = c->start; q < c->end && worst < c->bound; q++) {
+            double own = own_column(b, c, q);
             worst = own > worst ? own : worst;
         }
-        worst = worst < bound ? worst : bound;
+        worst = worst < c->bound ? worst : c->bound;
     }
+    return least;
+}
+
+/* Each query of a cluster. A column can hold something nearer than `own` only if its x2 is less
+ * than own - least; 1e-9 of own is far more than these few roundings can add up to. */
+static void solve(const work *w, buffers *b, const uint8_t *slice_any, query *start, query *end,
+                  double bound)
+{
+    const Py_ssize_t around = columns_within(w, b, bound);
+    const Py_ssize_t first = start->x - around, last = end[-1].x + around;
+    const cluster c = {start, end, first > b->low ? first : b->low, last < b->high ? last : b->high,
+                       bound};
+    const double least = fold_slices(w, b, slice_any, &c);
     for (query *q = start; q < end; q++) {
-        double own = q->x < low || q->x > high ? INFINITY : zy2[q->x];
+        double own = own_column(b, &c, q);
         own = own < bound ? own : bound;
-        const Py_ssize_t most = columns_within(w, b, (own - floor) + 1e-9 * own);
-        const Py_ssize_t from = q->x - most > low ? q->x - most : low;
-        const Py_ssize_t to = q->x + most < high ? q->x + most : high;
-        q->best = least_along(zy2 + from, b->x2 + nx + from - q->x, to + 1 - from, q->best);
+        const Py_ssize_t most = columns_within(w, b, (own - least) + 1e-9 * own);
+        const Py_ssize_t from = q->x - most > c.low ? q->x - most : c.low;
+        const Py_ssize_t to = q->x + most < c.high ? q->x + most : c.high;
+        q->best = least_along(b->zy2 + from, b->x2 + w->ours.nx + from - q->x, to + 1 - from,
+                              q->best);
     }
 }
 
 static inline double lesser(double a, double b) { return a < b ? a : b; }
 
-/* More than how far the queries from `q` to `last` are from a goal, by one that is solved. */
+/* No less than how far the queries from `q` to `last` are from a goal, by one that is solved: its
+ * distance and the steps to them. Made 1e-9 greater, so that what is nearest is still less. */
 static double bound_by(const work *w, const query *solved, const query *q, const query *last)
 {
     if (!solved || solved->best == INFINITY)
         return INFINITY;
-    double aside = sqrt(w->y2[labs((long)(q->y - solved->y))] + w->x2[labs((long)(q->x - solved->x))]);
+    double aside = sqrt(w->y2[labs((long)(q->y - solved->y))] +
+                        w->x2[labs((long)(q->x - solved->x))]);
     double length = sqrt(solved->best) + aside + sqrt(w->x2[last->x - q->x]);
     return length * length * (1 + 1e-9);
 }
@@ -841,7 +879,8 @@ static void transform(const work *w, buffers *b, word goal, const uint8_t *slice
             const query *above = b->before[z] < 0 ? NULL : queries + b->before[z];
             const query *above_end = queries + first[0];
             b->before[z] = first[0];
-            for (query *q = queries + first[0], *row_end = queries + first[1], *end; q < row_end; q = end) {
+            query *end, *row_end = queries + first[1];
+            for (query *q = queries + first[0]; q < row_end; q = end) {
                 for (end = q + 1; end < row_end && end->x - end[-1].x <= APART;)
                     end++;
                 while (above && above + 1 < above_end &&
@@ -858,10 +897,10 @@ static void transform(const work *w, buffers *b, word goal, const uint8_t *slice
 static int count_distances(work *w, int bit, const query *queries, size_t n)
 {
     enum { BINS = 1024 };
-    const double reach = w->squared[w->n_ranks - 1], scale = (BINS - 1) / (reach > 0 ? reach : 1);
+    const double reach = w->squared[w->n_ranks - 1], scale = reach > 0 ? (BINS - 1) / reach : 0;
     int16_t near[BINS]; /* the first rank that can lie in each bin */
     for (Py_ssize_t i = 0, rank = 0; i < BINS; i++) {
-        while (rank < w->n_ranks - 1 && (int)(w->squared[rank] * scale) < i)
+        while (rank < w->n_ranks - 1 && w->squared[rank] * scale < (double)i)
             rank++;
         near[i] = (int16_t)rank;
     }
@@ -876,7 +915,8 @@ static int count_distances(work *w, int bit, const query *queries, size_t n)
             w->far.used++;
             continue;
         }
-        Py_ssize_t rank = near[(int)(d2 * scale)];
+        const double bin = d2 * scale;
+        Py_ssize_t rank = near[bin < BINS - 1 ? (int)bin : BINS - 1];
         while (w->squared[rank] < d2)
             rank++;
         column_of(w, queries[i].z, bit)[rank]++;
@@ -1059,9 +1099,11 @@ static void summarise(const work *w, const int64_t *joint, const double *distanc
 static int as_map(const Py_buffer *b, map *m)
 {
     if (b->ndim != 3 || b->itemsize != 1 || !b->shape || !b->strides || b->strides[2] != 1 ||
-        !b->shape[0] || b->shape[1] >= INT16_MAX || b->shape[2] > INT32_MAX / 4) {
-        PyErr_SetString(PyExc_ValueError, "label maps are 3-D, of bytes, with contiguous columns "
-                                          "and less than 32767 rows");
+        !b->shape[0] || b->shape[1] >= INT16_MAX || b->shape[2] > INT32_MAX / 4 ||
+        b->shape[1] * b->shape[2] > INT32_MAX || b->shape[0] > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError,
+                        "label maps are 3-D, of bytes, with contiguous columns, at least one "
+                        "slice, less than 32767 rows and 2^31 voxels in a slice");
         return 0;
     }
     *m = (map){b->buf, b->shape[0], b->shape[1], b->shape[2], b->strides[0], b->strides[1]};

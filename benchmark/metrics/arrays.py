@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, UsageError
+from ..checks import checked_spacing
+from ..errors import DataError, UsageError, near_misses
 from . import kernel
 
 __all__ = ["evaluate", "evaluate_many"]
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Regions = tuple[tuple[int, ...], ...]
 Spacing = tuple[float, float, float]
+_DIMS = ("3d", "inplane3d", "slice")
 #: Tolerances of NSD are meant up to the rounding of distances.
 _SLACK = 1 + 1e-9
 
@@ -54,12 +56,17 @@ def evaluate(
         empty, distances where one is. Dice and NSD are 0 there.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
-        UsageError: The regions or the spacing are impossible.
+        DataError: The arrays do not fit each other or hold other values, or the spacing is none.
+        UsageError: The regions, ``dim`` or the tolerance are impossible.
     """
     wanted = tuple(map(tuple, regions))
     inside, lut = _regions(wanted)
-    _check(reference, compared, spacing)
+    _check(reference, compared)
+    spacing = checked_spacing(spacing)
+    if dim not in _DIMS:
+        raise UsageError(f"There is no dim {dim!r} of masks.", near_misses(str(dim), _DIMS))
+    if not tolerance >= 0:
+        raise UsageError(f"A tolerance of {tolerance} mm.", "Give 0 or more.")
     try:
         joint, found, known = kernel.evaluate(
             reference.view(np.uint8), compared.view(np.uint8), lut, len(wanted), spacing,
@@ -117,7 +124,7 @@ def _regions(regions: Regions) -> tuple[Ints, NDArray[np.uint8]]:
     return inside, kernel.membership(regions)
 
 
-def _check(reference: NDArray[Any], compared: NDArray[Any], spacing: Spacing) -> None:
+def _check(reference: NDArray[Any], compared: NDArray[Any]) -> None:
     for name, array in (("Reference", reference), ("compared map", compared)):
         if array.ndim != 3 or not array.size or array.dtype.char not in "?B":
             raise DataError(
@@ -126,8 +133,6 @@ def _check(reference: NDArray[Any], compared: NDArray[Any], spacing: Spacing) ->
             )
     if reference.shape != compared.shape:
         raise DataError(f"Reference has shape {reference.shape}, the other {compared.shape}.")
-    if len(spacing) != 3 or not all(0 < s < np.inf for s in spacing):
-        raise UsageError(f"Spacing {spacing} is not three lengths in mm.", "Give (z, y, x).")
 
 
 def _of_histograms(
@@ -147,7 +152,7 @@ def _of_histograms(
 
 
 def _of_distances(found: kernel.Histogram, limit: float) -> list[Floats]:
-    """HD, HD95, ASSD and NSD; NaN where nothing is counted."""
+    """HD, HD95, ASSD and NSD, as ``summarise`` in ``_kernel.c``; NaN where nothing is counted."""
     distances = found.distances
     places, columns, _ = found.counts.shape
     upto = found.counts.cumsum(axis=2)
@@ -171,7 +176,7 @@ def _of_distances(found: kernel.Histogram, limit: float) -> list[Floats]:
         for place, column in np.argwhere(listed).tolist():
             start = int(starts[place * columns + column])
             far = found.far[start : start + int(listed[place, column])]
-            sums[place, column] += far.sum()
+            sums[place, column] += far.cumsum()[-1]
             within[place, column] += np.searchsorted(far, limit, side="right")
             for kind in range(3):
                 past = int(rank[kind, place, column] - near[place, column])

@@ -2,6 +2,7 @@
 
 Both give the same bits. The C kernel is used where it was built, ``SCARBENCH_KERNEL=numpy`` or
 ``=c`` chooses by hand, and ``SCARBENCH_REQUIRE_KERNEL=1`` makes a kernel that is missing an error.
+The C kernel keeps its memory, up to 128 MB, from one call to the next.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Name = Literal["c", "numpy"]
+#: Of a slice, for the C kernel.
+_MOST_ROWS = 32_766
 _SOURCE = Path(__file__).with_name("_kernel.c")
 
 
@@ -112,8 +115,13 @@ def describe() -> str:
     return f"numpy: {_REASON or 'chosen by SCARBENCH_KERNEL'}"
 
 
-def _compiled(asked: Name | None) -> bool:
-    return (asked or NAME) == "c"
+def _compiled(asked: Name | None, n_rows: int) -> ModuleType | None:
+    """The C kernel, if it is the one asked for; it counts rows in 16 bits."""
+    if (asked or NAME) != "c":
+        return None
+    if _C is None:
+        raise UsageError("The C kernel is not there.", "Ask for numpy, or for none.")
+    return _C if n_rows <= _MOST_ROWS else None
 
 
 def _columns_contiguous(array: NDArray[np.uint8] | NDArray[np.bool_]) -> Bytes:
@@ -140,8 +148,9 @@ def joint(
     """
     counts: Ints = np.zeros((len(reference), n_labels, n_labels), dtype=np.int64)
     arguments = _columns_contiguous(reference), _columns_contiguous(compared), n_labels, counts
-    if _compiled(kernel) and _C is not None:
-        y0, y1, x0, x1 = _C.joint(*arguments)
+    compiled = _compiled(kernel, reference.shape[1])
+    if compiled is not None:
+        y0, y1, x0, x1 = compiled.joint(*arguments)
     else:
         y0, y1, x0, x1 = twin.joint(*arguments)
     return counts, (slice(y0, y1), slice(x0, x1))
@@ -186,8 +195,9 @@ def distances(
         kernel: Another than :data:`NAME`.
     """
     job = _Job.of(reference, compared, lut, n_regions, spacing, in_plane, per_slice)
-    if _compiled(kernel) and _C is not None:
-        return job.histogram(*_C.distances(*job.arguments()))
+    compiled = _compiled(kernel, reference.shape[1])
+    if compiled is not None:
+        return job.histogram(*compiled.distances(*job.arguments()))
     return job.histogram(*job.by_twin())
 
 
@@ -223,7 +233,8 @@ def evaluate(
     Raises:
         ValueError: A label is not below 16.
     """
-    if not _compiled(kernel) or _C is None:
+    compiled = _compiled(kernel, reference.shape[1])
+    if compiled is None:
         counts, box = joint(reference, compared, 16, kernel=kernel)
         crop = (slice(None), *box)
         found = distances(
@@ -235,7 +246,7 @@ def evaluate(
     counts = np.zeros((len(reference), 16, 16), dtype=np.int64)
     out: Floats = np.empty((5, len(job.counts), n_regions))
     within = int(np.searchsorted(job.steps.distances, tolerance, side="right")) - 1
-    far = _C.evaluate(*job.arguments(), counts, job.steps.distances, within, out)
+    far = compiled.evaluate(*job.arguments(), counts, job.steps.distances, within, out)
     return counts, job.histogram(*far), None if far[1] else out
 
 

@@ -41,7 +41,8 @@ class Steps:
 @lru_cache(maxsize=256)
 def squares(spacing: float, n: int) -> Floats:
     """Squared length in mm2 of 0 to ``n - 1`` voxels along an axis (at least two values)."""
-    lengths = np.arange(max(n, 2)) * spacing
+    # Whole numbers of mm would give whole numbers, and the C kernel reads floats.
+    lengths = np.arange(max(n, 2), dtype=np.float64) * float(spacing)
     found: Floats = lengths * lengths
     found.flags.writeable = False
     return found
@@ -65,7 +66,7 @@ def table(spacing: tuple[float, float, float], flat: bool) -> Steps:
         for k in (0 if flat else int(reach / z), int(reach / y), int(reach / x))
     ]
     steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    length = np.abs(steps) * np.array(spacing)
+    length = np.abs(steps) * np.array(spacing, dtype=np.float64)
     length *= length
     # In this order of additions; `_kernel.c` says why it matters.
     d2 = (length[:, 0] + length[:, 1]) + length[:, 2]
@@ -88,5 +89,7 @@ def _expected(reach: float, spacing: tuple[float, float, float], flat: bool) -> 
     """About how many steps there are within ``reach``."""
     z, y, x = spacing
     layers = 0 if flat else int(reach / z)
+    if layers > 1000:
+        return 4 / 3 * math.pi * reach**3 / (z * y * x)
     areas = (max(reach * reach - (k * z) ** 2, 0.0) for k in range(-layers, layers + 1))
     return math.pi * sum(areas) / (y * x)
