@@ -124,7 +124,7 @@ def _volume(metric: Metric, region: RegionPair, dim: Dim | None) -> Sample:
     if dim is not None and status == "ok":
         if dim == "slice":
             return _pooled(metric, region, pair)
-        pair = replace(pair, given=region.surfaces.volume(dim))
+        pair = region.measured_volume(dim)
     value, status, message = _value(metric, pair, status)
     worst = value
     if value is None:
@@ -169,7 +169,7 @@ def _slice(metric: Metric, region: RegionPair, z: int, dim: Dim | None) -> Sampl
     pair = region.slices[z]
     status = status_of(pair)
     if dim is not None and status == "ok":
-        pair = replace(pair, given=region.surfaces.slices[z])
+        pair = region.measured_slices[z]
     value, status, message = _value(metric, pair, status)
     worst = value
     if value is None:

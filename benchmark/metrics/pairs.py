@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .definition import Pair, Status
+from .definition import Dim, Pair, Status
 from .distances import Surfaces
 
 __all__ = ["Forecast", "Mask", "RegionPair", "status_of"]
@@ -90,6 +90,22 @@ class RegionPair:
     def slices(self) -> list[Pair]:
         """Each slice, with its distances where both masks are present and one may need them."""
         return [self._pair(c, slice(z, z + 1)) for z, c in enumerate(self.counts.tolist())]
+
+    @cached_property
+    def measured_slices(self) -> dict[int, Pair]:
+        """The slices that have both masks, by index, with their distances."""
+        pairs = self.slices
+        return {z: replace(pairs[z], given=found) for z, found in self.surfaces.slices.items()}
+
+    def measured_volume(self, dim: Dim) -> Pair:
+        """The whole stack, both masks in it, with its distances: ``3d`` or ``inplane3d``."""
+        if dim not in self._volumes:
+            self._volumes[dim] = replace(self.volume, given=self.surfaces.volume(dim))
+        return self._volumes[dim]
+
+    @cached_property
+    def _volumes(self) -> dict[Dim, Pair]:
+        return {}
 
     def diagonal(self, in_plane: bool) -> float:
         """Diagonal of the field of view (or of one slice of it) in mm."""
