@@ -123,15 +123,15 @@ def test_by_hand():
 
 
 def test_the_bounds_of_bins_belong_to_the_bin_below():
-    """51/255 is 3/15 exactly, in floating point as well."""
+    """51/255 is 3/15 exactly, in floating point as well; single precision rounds it up."""
     for k in range(1, 15):
-        on, above = 17 * k / 255, np.nextafter(17 * k / 255, 1)
+        on, above = 17 * k / 255, 17 * k / 255 * (1 + 1e-5)
         half = k / 15 - 1 / 30
         # With one in the same bin, wrong by the same in the other direction, it cancels.
         shared = pair([[[0, 1]]], [[[half, on]]])
         apart = pair([[[0, 1]]], [[[half, above]]])
         assert ece(shared) == pytest.approx(abs(half + on - 1) / 2)
-        assert ece(apart) == pytest.approx((half + 1 - on) / 2)
+        assert ece(apart) == pytest.approx((half + 1 - above) / 2)
     assert ece(pair([[[0, 0]]], [[[0.0, 1 / 15]]])) == pytest.approx(1 / 30)
 
 
@@ -251,6 +251,28 @@ def test_a_case_that_lacks_its_map_counts_as_the_worst(gone):
     assert dice["status"] == ("no_prediction" if gone == "prediction" else "ok")
     assert {(row["status"], row["message"]) for row in rows} == {why}
     assert [(row["value"], row["worst"]) for row in rows] == [(None, 1.0)] * 2
+
+
+def test_a_map_without_a_mask_is_measured():
+    """The labels do not enter: the same values as with a mask, whatever is in it."""
+    map_of_scar = np.random.default_rng(1).random(heart().shape)
+    found = []
+    for mask in (None, heart(), np.zeros_like(heart())):
+        task = ScoreTask("a", heart(), mask, SPACING, probabilities={Region.SCAR: map_of_scar})
+        rows = score_case(task, metrics=NAMES, levels=["volume"], regions=[Region.SCAR]).scores
+        found.append([(row["value"], row["worst"]) for row in rows])
+        assert all(row["value"] is not None for row in rows)
+    assert found[0] == found[1] == found[2]
+
+
+def test_single_precision_moves_no_bound_to_the_next_bin():
+    labels = heart()
+    exact = np.random.default_rng(2).integers(0, 16, labels.shape) / 15
+    one, other = (
+        table(labels, labels, {"scar": exact.astype(kind)}).query("metric == 'ece'")["value"]
+        for kind in (np.float64, np.float32)
+    )
+    np.testing.assert_allclose(one.dropna(), other.dropna(), rtol=0, atol=1e-6)
 
 
 def test_a_case_that_cannot_be_read_has_rows_of_them_too():

@@ -42,7 +42,7 @@ def inner_band(mask: Mask, width: float, spacing: tuple[float, float, float]) ->
     far = within(width)
     # One more row and column than the band is wide, so that no step from a border voxel leaves
     # the padded slice: all steps may then be added to flat indices.
-    rows, columns = int(far / y) + 1, int(far / x) + 1
+    rows, columns = min(int(far / y) + 1, mask.shape[1]), min(int(far / x) + 1, mask.shape[2])
     padded = np.pad(mask, ((0, 0), (rows, rows), (columns, columns)))
     line = padded.shape[2]
     flat = padded.ravel()

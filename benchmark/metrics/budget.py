@@ -124,7 +124,8 @@ def _near(voxels: Mask, mask: Mask, spacing: tuple[float, float, float]) -> Mask
     far = within(_WIDTH)
     # Wide enough that no step from a voxel leaves the padded slice: all may then be added to flat
     # indices. A step to the next voxel is always near, however large voxels are.
-    rows, columns = max(int(far / y), 1), max(int(far / x), 1)
+    rows = min(max(int(far / y), 1), mask.shape[1])
+    columns = min(max(int(far / x), 1), mask.shape[2])
     margin = ((0, 0), (rows, rows), (columns, columns))
     line = mask.shape[2] + 2 * columns
     flat = np.pad(mask, margin).ravel()

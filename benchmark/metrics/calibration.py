@@ -78,8 +78,8 @@ def ece(pair: Pair) -> float:
     import numpy as np
 
     truth, probabilities = (side.ravel() for side in pair.forecast)
-    # A bound such as 3/15 is the same number as 51/255 in floating point: both are rounded from it.
-    bounds: NDArray[np.float64] = np.arange(1, _BINS) / _BINS
+    # A bound belongs to the bin below it, as whatever float type may have stored it.
+    bounds: NDArray[np.float64] = np.arange(1, _BINS) / _BINS * (1 + 1e-6)
     bins = np.digitize(probabilities, bounds, right=True)
     promised = np.bincount(bins, probabilities, _BINS)
     found = np.bincount(bins, truth, _BINS)

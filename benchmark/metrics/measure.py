@@ -46,14 +46,17 @@ def measure(
         thirds: Slices of each third, or the reason why they are unknown.
         levels: Which of ``volume``, ``apex``, ``middle``, ``base``, ``slice``.
         missing: Status and message, where ``region.compared`` is empty only because there is no
-            answer: samples then have no value, and the worst one instead.
+            answer: samples then have no value, and the worst one instead. Metrics of
+            probabilities go by theirs.
     """
     reason = _unknown(metric.card, region)
     if reason is not None:
         yield from blank(metric, "not_applicable", reason, levels)
         return
-    if missing is None and metric.card.reads == "probabilities":
-        missing = None if isinstance(region.forecast, str) else region.forecast.missing
+    if metric.card.reads == "probabilities":
+        # Which labels do not enter; where both are missing, it is for the same reason.
+        theirs = None if isinstance(region.forecast, str) else region.forecast.missing
+        missing = theirs and (missing or theirs)
     found = _measure(metric, region, thirds, levels)
     if missing is None:
         yield from found
