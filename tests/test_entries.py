@@ -1,6 +1,7 @@
 """Accepted entries: complete, small, and without a pixel."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -217,3 +218,12 @@ def test_a_damaged_or_forged_entry_is_one_clear_error(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         load_entry(path)
+
+
+def test_the_committed_table_is_that_of_the_committed_entries(tmp_path):
+    committed = Path(__file__).parents[1] / "leaderboards"
+    for page in sorted(committed.glob("*.md")):
+        entries = sorted((committed / page.stem).glob("*.json"))
+        board = leaderboard(read_runs([], entries=entries), page.stem, roles=["test", "external"])
+        assert markdown(board) == page.read_text(encoding="utf-8"), page
+        assert csv_text(board) == page.with_suffix(".csv").read_text(encoding="utf-8"), page
