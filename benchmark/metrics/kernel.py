@@ -11,18 +11,16 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
 from . import twin
-from .steps import Steps, squares, table
+from .job import Histogram, Job, columns_contiguous
 
 __all__ = [
     "KERNELS",
@@ -42,28 +40,6 @@ Name = Literal["c", "numpy"]
 #: Of a slice, for the C kernel.
 _MOST_ROWS = 32_766
 _SOURCE = Path(__file__).with_name("_kernel.c")
-
-
-@dataclass(frozen=True, eq=False)
-class Histogram:
-    """Surface distances of all regions, counted.
-
-    Attributes:
-        distances: ``(m,)`` mm, ascending.
-        counts: ``(slices or 1, 2 * regions, m)``: voxels of the reference's surfaces by their
-            distance to the compared ones, region by region, then the other way. Nothing is
-            counted where either surface is empty.
-        faces: ``(slices, 2 * regions)``: all surface voxels, in the same order.
-        far: ``(n,)`` further distances, each greater than all in ``distances``; those of one place
-            (one slice or 1, and one column) stand together and ascend.
-        far_starts: ``(places + 1,)`` where those of each place start, and their end.
-    """
-
-    distances: Floats
-    counts: Ints
-    faces: Ints
-    far: Floats
-    far_starts: Ints
 
 
 def source_hash(text: bytes) -> str:
@@ -124,11 +100,6 @@ def _compiled(asked: Name | None, n_rows: int) -> ModuleType | None:
     return _C if n_rows <= _MOST_ROWS else None
 
 
-def _columns_contiguous(array: NDArray[np.uint8] | NDArray[np.bool_]) -> Bytes:
-    found: Bytes = array.view(np.uint8)
-    return found if found.strides[2] == 1 else np.ascontiguousarray(found)
-
-
 def joint(
     reference: Bytes, compared: Bytes, n_labels: int, *, kernel: Name | None = None
 ) -> tuple[Ints, tuple[slice, slice]]:
@@ -147,7 +118,7 @@ def joint(
         ValueError: A label is not below ``n_labels``.
     """
     counts: Ints = np.zeros((len(reference), n_labels, n_labels), dtype=np.int64)
-    arguments = _columns_contiguous(reference), _columns_contiguous(compared), n_labels, counts
+    arguments = columns_contiguous(reference), columns_contiguous(compared), n_labels, counts
     compiled = _compiled(kernel, reference.shape[1])
     if compiled is not None:
         y0, y1, x0, x1 = compiled.joint(*arguments)
@@ -194,7 +165,7 @@ def distances(
         per_slice: Measure within each slice. Needs ``in_plane``.
         kernel: Another than :data:`NAME`.
     """
-    job = _Job.of(reference, compared, lut, n_regions, spacing, in_plane, per_slice)
+    job = Job.of(reference, compared, lut, n_regions, spacing, in_plane, per_slice)
     compiled = _compiled(kernel, reference.shape[1])
     if compiled is not None:
         return job.histogram(*compiled.distances(*job.arguments()))
@@ -242,70 +213,9 @@ def evaluate(
             in_plane=in_plane, per_slice=per_slice, kernel=kernel,
         )  # fmt: skip
         return counts, found, None
-    job = _Job.of(reference, compared, lut, n_regions, spacing, in_plane, per_slice)
+    job = Job.of(reference, compared, lut, n_regions, spacing, in_plane, per_slice)
     counts = np.zeros((len(reference), 16, 16), dtype=np.int64)
     out: Floats = np.empty((5, len(job.counts), n_regions))
     within = int(np.searchsorted(job.steps.distances, tolerance, side="right")) - 1
     far = compiled.evaluate(*job.arguments(), counts, job.steps.distances, within, out)
     return counts, job.histogram(*far), None if far[1] else out
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """Arguments of a kernel, and where it counts."""
-
-    maps: tuple[Bytes, Bytes]
-    lut: Bytes
-    n_regions: int
-    spacing: tuple[float, float, float]
-    in_plane: bool
-    per_slice: bool
-    steps: Steps
-    counts: Ints
-    faces: Ints
-
-    @classmethod
-    def of(
-        cls,
-        reference: NDArray[np.uint8] | NDArray[np.bool_],
-        compared: NDArray[np.uint8] | NDArray[np.bool_],
-        lut: Bytes,
-        n_regions: int,
-        spacing: tuple[float, float, float],
-        in_plane: bool,
-        per_slice: bool,
-    ) -> _Job:
-        n_slices = reference.shape[0]
-        flat = n_slices == 1
-        steps = table(spacing, per_slice or flat)
-        places = n_slices if per_slice else 1
-        counts: Ints = np.zeros((places, 2 * n_regions, len(steps.distances)), dtype=np.int64)
-        faces: Ints = np.zeros((n_slices, 2 * n_regions), dtype=np.int64)
-        maps = _columns_contiguous(reference), _columns_contiguous(compared)
-        return cls(maps, lut, n_regions, spacing, in_plane or flat, per_slice, steps, counts, faces)
-
-    def arguments(self) -> tuple[Any, ...]:
-        """For the C kernel."""
-        axes = [squares(s, n) for s, n in zip(self.spacing, self.maps[0].shape, strict=True)]
-        steps = self.steps
-        return (
-            *self.maps, self.lut, self.n_regions, self.in_plane, self.per_slice, steps.steps,
-            steps.rank, steps.squared, *axes, self.counts, self.faces,
-        )  # fmt: skip
-
-    def by_twin(self) -> tuple[Ints, Floats]:
-        return twin.distances(
-            *self.maps, self.lut, self.n_regions, self.in_plane, self.per_slice, self.steps,
-            self.spacing, self.counts, self.faces,
-        )  # fmt: skip
-
-    def histogram(self, listed: Any, squared: Any) -> Histogram:
-        """With what is past the table: how many there are at each place, and what."""
-        places, columns, _ = self.counts.shape
-        starts: Ints = np.zeros(places * columns + 1, dtype=np.int64)
-        far: Floats = np.sqrt(np.frombuffer(squared))
-        if len(far):
-            np.cumsum(np.frombuffer(listed, dtype=np.int64), out=starts[1:])
-            for start, end in pairwise(starts.tolist()):
-                far[start:end].sort()
-        return Histogram(self.steps.distances, self.counts, self.faces, far, starts)
