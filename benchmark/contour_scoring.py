@@ -47,7 +47,7 @@ def contour_rows(
     """Rows of the table of scores: by kind, metric, level, slice; none without a reference contour.
 
     A slice whose reference has labels of the kind's region but no contour was not drawn: it is
-    ``not_applicable``, and no part of a mean. In any other slice a contour of one side alone is a
+    ``not_applicable``, and no part of a mean; nor is the ring of one whose endo was not drawn. In any other slice a contour of one side alone is a
     miss of the other.
 
     Args:
@@ -64,8 +64,8 @@ def contour_rows(
     for kind, around in KINDS.items():
         if around not in regions:
             continue
-        undrawn = _undrawn(task, kind)
         for card in cards:
+            undrawn = _undrawn(task, kind, card)
             reason = _undescribed(task, kind, card)
             if reason is None:
                 samples = _samples(task, kind, card, found, undrawn, thirds)
@@ -96,11 +96,20 @@ def _measured(
     return {(s.kind, s.metric, s.slice): s for s in scores}
 
 
-def _undrawn(task: ScoreTask, kind: Kind) -> frozenset[int]:
-    """Slices in which the reference has the region that ``kind`` surrounds, but no contour."""
-    labelled = KINDS[kind].mask(task.reference).any(axis=(1, 2))
-    drawn = {c.slice for c in task.reference_contours if c.kind == kind}
-    return frozenset(np.flatnonzero(labelled).tolist()) - drawn
+def _undrawn(task: ScoreTask, kind: Kind, card: Card) -> dict[int, Kind]:
+    """By slice: a contour it lacks though the reference has the region that it surrounds.
+
+    A ring needs both contours: with epi alone, the reference's would be the whole disk.
+    """
+    needed: tuple[Kind, ...] = (kind,)
+    if kind == "epi" and card.name not in DISTANCES:
+        needed = ("endo", "epi")
+    lacking: dict[int, Kind] = {}
+    for each in needed:
+        labelled = KINDS[each].mask(task.reference).any(axis=(1, 2))
+        drawn = {c.slice for c in task.reference_contours if c.kind == each}
+        lacking |= dict.fromkeys(set(np.flatnonzero(labelled).tolist()) - drawn, each)
+    return lacking
 
 
 def _undescribed(task: ScoreTask, kind: Kind, card: Card) -> str | None:
@@ -130,12 +139,14 @@ def _samples(
     kind: Kind,
     card: Card,
     found: Mapping[tuple[Kind, str, int], ContourScore],
-    undrawn: Collection[int],
+    undrawn: Mapping[int, Kind],
     thirds: Thirds,
 ) -> Iterator[Sample]:
     """The volume, the thirds, then the slices."""
     slices = [
-        _undrawn_sample(z, kind) if z in undrawn else _slice(z, found.get((kind, card.name, z)))
+        _undrawn_sample(z, undrawn[z])
+        if z in undrawn
+        else _slice(z, found.get((kind, card.name, z)))
         for z in range(len(task.reference))
     ]
     samples = [_mean("volume", slices)]

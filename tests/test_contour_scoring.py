@@ -221,6 +221,23 @@ def test_a_slice_with_labels_but_no_contour_was_not_drawn_and_counts_for_nobody(
     assert one(frame, "epi", "hd", "slice", 2).status == "ref_empty"
 
 
+def test_a_ring_is_known_only_where_endo_was_drawn_too() -> None:
+    """With epi alone the reference's ring would be the disk, and a perfect answer no match."""
+    both = (*heart(0, 6, 12), *heart(1, 6, 12))
+    labels = contours_to_labels(both, SHAPE)
+    frame = contour_scores(task((*both[:2], both[3]), reference=labels, prediction=labels))
+    for name in ("dice", "iou"):
+        row = one(frame, "epi", name, "slice", 1)
+        assert (row.status, pd.isna(row.worst)) == ("not_applicable", True)
+        assert row.message == "the reference has labels here, but no endo contour"
+        assert one(frame, "epi", name).value == one(frame, "epi", name, "slice", 0).value == 1.0
+    assert one(frame, "epi", "hd", "slice", 1).status == "ok"  # the outer border was drawn
+    # Without a cavity in the labels there is no endo to draw, and the disk is the answer.
+    full = contours_to_labels((both[1], both[3]), SHAPE)
+    frame = contour_scores(task((both[1], both[3]), reference=full, prediction=full))
+    assert one(frame, "epi", "dice", "slice", 1).value == 1.0
+
+
 @pytest.mark.parametrize("status", ["no_prediction", "error"])
 def test_every_row_that_an_answer_would_have_had_is_there_without_one(status: Any) -> None:
     given = task(heart(1, 6, 12), status=status, message="why")
