@@ -47,8 +47,8 @@ def contour_rows(
     """Rows of the table of scores: by kind, metric, level, slice; none without a reference contour.
 
     A slice whose reference has labels of the kind's region but no contour was not drawn: it is
-    ``not_applicable``, and no part of a mean; nor is the ring of one whose endo was not drawn. In any other slice a contour of one side alone is a
-    miss of the other.
+    ``not_applicable``, and no part of a mean; nor is the ring of one whose endo was not drawn.
+    In any other slice a contour of one side alone is a miss of the other.
 
     Args:
         task: The case.

@@ -19,8 +19,14 @@ from benchmark.cli._app import app, run_app
 from benchmark.compare import compare
 from benchmark.contour_scoring import FITTED
 from benchmark.contours import contours_to_labels, fit_contours, read_contours, score_contours
-from benchmark.contours.files import MAX_POINTS, as_rows, checked_contours, find_contours
+from benchmark.contours.files import (
+    MAX_POINTS,
+    as_rows,
+    checked_contours,
+    find_contours,
+)
 from benchmark.contours.filling import MADE, outlined
+from benchmark.contours.fitting import Fit, fit_mask
 from benchmark.errors import UsageError
 from benchmark.evaluate import evaluate
 from benchmark.experiment import rerun
@@ -417,11 +423,47 @@ def test_too_large_a_file_and_too_many_points_are_refused(tmp_path: Path, monkey
         checked_contours([Contour(1, "epi", circle(12, MAX_POINTS + 1))], SHAPE)
 
 
+def test_contours_longer_or_more_than_a_grid_can_hold_are_refused(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Few points far apart are few bytes, but millions of samples and a distance to each."""
+    path, most = tmp_path / "a.json", 2 * 42 * 62
+    for n, fits in ((most // 60, True), (most // 60 + 2, False)):
+        # Along a row of 60 pixels, to and fro, n edges in all.
+        points = [[20.0, 60.0 * (i % 2)] for i in range(n - n % 2)]
+        path.write_text(json.dumps([[1, "epi", points]]))
+        if fits:
+            assert len(read_contours(path, SHAPE)) == 1
+            continue
+        said = rf"a\.json.*entry 0.*epi contours of slice 1 are 1 of {60 * len(points):,} pixels"
+        with pytest.raises(DataError, match=rf"{said} together; 1,000 of 5,208 are allowed"):
+            read_contours(path, SHAPE)
+    monkeypatch.setattr("benchmark.contours.files.MAX_CONTOURS", 3)
+    path.write_text(json.dumps([[z, kind, TRIANGLE] for z in range(3) for kind in 3 * ("endo",)]))
+    assert len(read_contours(path, SHAPE)) == 9
+    one_more = [Contour(1, "epi", np.array(TRIANGLE))] * 4
+    with pytest.raises(DataError, match=r"epi contours of slice 1 are 4 of .* 3 of 5,208"):
+        checked_contours(one_more, SHAPE)
+
+
+def test_outlines_of_a_mask_without_order_are_not_too_long() -> None:
+    noise = np.random.default_rng(0).random((40, 60)) < 0.5
+    board = np.indices((40, 60)).sum(axis=0) % 2  # every edge of a pixel is a border
+    for mask in (board, noise):
+        pieces = [Contour(0, "epi", p) for p in fit_mask(mask, Fit(frozenset()))]
+        checked_contours(pieces, (1, 40, 60))
+
+
 def test_folders_of_contours_name_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder of contours"):
         find_contours(tmp_path / "x", ["a"])
     with pytest.raises(DataError, match="holds no contours"):
         find_contours(tmp_path, ["a"])
+    (tmp_path / "._patient2.json").write_bytes(b"\0\5\x16\7")  # as macOS leaves it
+    with pytest.raises(DataError, match="holds no contours"):
+        find_contours(tmp_path, ["patient2"])
+    (tmp_path / "patient2.json").write_text("[]")
+    assert list(find_contours(tmp_path, ["patient2"])) == ["patient2"]
     (tmp_path / "patient1.json").write_text("[]")
     with pytest.raises(DataError, match=r"belongs to no reference case.*'patient2'"):
         find_contours(tmp_path, ["patient2"])
