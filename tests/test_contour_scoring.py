@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -743,6 +744,67 @@ def test_contours_with_nothing_to_compare_them_with_are_refused(folders: Path) -
         evaluated(folders, contours=folders / "pred-contours")
     with pytest.raises(UsageError, match="measured between contours"):
         evaluated(folders, metrics=["hd_points"])
+
+
+def test_a_data_set_without_contours_says_so_where_they_were_asked_for(
+    plugins: Any, tmp_path: Path, capsys: Any
+) -> None:
+    path = plugins.toy()
+    dataset = resolve("datasets", path, {}).plugin
+    for case in ("a", "b", "c"):
+        loaded = dataset.load(case)
+        write_labels(
+            tmp_path / "pred" / f"{case}.nii.gz", loaded.reference.labels, loaded.study.target
+        )
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn" / "a.json").write_text(json.dumps([[1, "epi", TRIANGLE]]))
+    said = "No reference has contours: nothing was measured between any."
+    for code, *words in (
+        (0, "--contours", tmp_path / "drawn"),
+        (3, "--metric", "hd_points"),
+        (3, "--metric", "hd@contour"),
+        (0, "--metric", "hd"),
+        (0,),
+    ):
+        given, out = bench(
+            capsys, "score", "-d", path, "-p", tmp_path / "pred", "-o", tmp_path / "out", "--json",
+            *words,
+        )  # fmt: skip
+        assert (given, words) == (code, words)
+        silent = words in ([], ["--metric", "hd"])
+        assert json.loads(out)["notes"] == ([] if silent else [said])
+
+
+def test_cases_without_contours_are_counted_in_notes(folders: Path) -> None:
+    """Of a, b, c and d, the references of d and the predictions of b and c have none."""
+    for name, radius in (("ref", 12), ("pred", 10)):
+        for case in ("c", "d"):
+            shutil.copy(folders / name / "a.nii.gz", folders / name / f"{case}.nii.gz")
+        for case in ("b", "c"):
+            rows = as_rows(heart(1, 6, radius)) if name == "ref" else []
+            if case == "b" or name == "ref":  # an empty list, and no file
+                (folders / f"{name}-contours" / f"{case}.json").write_text(json.dumps(rows))
+
+    def notes(**more: Any) -> tuple[str, ...]:
+        given = {"reference_contours": folders / "ref-contours", **more}
+        return evaluate(folders / "ref", folders / "pred", folders / "out", **given).notes
+
+    first = "1 of 4 references have no contours: they are in no mean of endo and epi (d)."
+    second = (
+        "2 of 3 predictions have no contours of their own: distances are those of contours fitted "
+        "to their labels (b, c)."
+    )
+    assert notes() == (first,)
+    assert notes(contours=folders / "pred-contours") == (first, second)
+    assert notes(contours=folders / "pred-contours", metrics=["dice"]) == (first,)
+    assert notes(metrics=["hd95"]) == ()
+    (folders / "ref-contours" / "d.json").write_text("[]")
+    assert notes() == (first,)
+    (folders / "ref-contours" / "d.json").write_text(json.dumps(as_rows(heart(1, 6, 12))))
+    assert notes() == ()
+    for case in "abcd":
+        (folders / "ref-contours" / f"{case}.json").write_text("[]")
+    assert notes() == ("No reference has contours: nothing was measured between any.",)
 
 
 def test_a_damaged_file_of_contours_is_that_case_s_error(folders: Path) -> None:
