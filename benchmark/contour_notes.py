@@ -17,6 +17,7 @@ from .metrics.cards import select_contour
 __all__ = ["contour_notes"]
 
 _NAMED = 5
+_COLUMNS = ["case", "level", "dim", "status", "message"]
 
 
 def contour_notes(
@@ -40,7 +41,7 @@ def contour_notes(
     """
     if not select_contour(metrics):
         return ()
-    measured, fitted = _found(scores)
+    measured, fitted, lost = _found(scores)
     without = [case for case in cases if case not in measured]
     if not measured:
         told = promised or drawn
@@ -51,7 +52,7 @@ def contour_notes(
             f"{len(without)} of {len(cases)} references have no contours: they are in no mean of "
             f"endo and epi ({_some(without)})."
         )
-    compared = [case for case in cases if case in measured and case in predicted]
+    compared = [c for c in cases if c in measured and c in predicted and c not in lost]
     own = [case for case in compared if case in fitted]
     if drawn and own:
         notes.append(
@@ -61,18 +62,20 @@ def contour_notes(
     return tuple(notes)
 
 
-def _found(scores: Path) -> tuple[set[str], set[str]]:
-    """Cases with rows of contours, and those of them whose prediction's were fitted."""
+def _found(scores: Path) -> tuple[set[str], set[str], set[str]]:
+    """Cases with rows of contours; of them, those with fitted ones, and those not readable."""
     measured: set[str] = set()
     fitted: set[str] = set()
+    lost: set[str] = set()
     with pq.ParquetFile(scores) as file:
         for group in range(file.num_row_groups):  # all rows at once would need gigabytes
-            table = file.read_row_group(group, columns=["case", "level", "dim", "message"])
+            table = file.read_row_group(group, columns=_COLUMNS)
             rows = table.filter((pc.field("level") == "volume") & (pc.field("dim") == "contour"))
             measured.update(rows["case"].to_pylist())
             by_fit = pc.match_substring(rows["message"], FITTED)
             fitted.update(rows.filter(by_fit)["case"].to_pylist())
-    return measured, fitted
+            lost.update(rows.filter(pc.field("status") == "error")["case"].to_pylist())
+    return measured, fitted, lost
 
 
 def _some(cases: Sequence[str]) -> str:

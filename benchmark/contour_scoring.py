@@ -28,7 +28,7 @@ from .types import Region, Segmentation
 if TYPE_CHECKING:
     from .scoring import ScoreTask
 
-__all__ = ["FITTED", "contour_rows"]
+__all__ = ["FITTED", "contour_rows", "unreadable_contour_rows"]
 
 #: What a row says whose compared contours were not given.
 FITTED = "contours fitted to labels (mapping2023, section 3.6)"
@@ -60,20 +60,49 @@ def contour_rows(
     cards = select_contour(metrics)
     if not task.reference_contours or not cards:
         return
+    names, skipped = (task.reference_name, task.compared_name), ""
+    if not _answered(task) and task.status == "not_applicable":
+        skipped = task.message or "not applicable to this case"
     found = _measured(task, cards)
     for kind, around in KINDS.items():
         if around not in regions:
             continue
         for card in cards:
             undrawn = _undrawn(task, kind, card)
-            reason = _undescribed(task, kind, card)
+            reason = _undescribed(kind, card, task.annotates, task.produces, names, skipped)
             if reason is None:
                 samples = _samples(task, kind, card, found, undrawn, thirds)
             else:
-                samples = _blank(reason)
+                samples = _blank("not_applicable", reason)
             for s in samples:
                 if s.level in levels:
-                    yield _row(task, kind, card, s)
+                    yield _row((task.case, *names), kind, card, s)
+
+
+def unreadable_contour_rows(
+    case: str,
+    message: str,
+    annotates: frozenset[Region],
+    produces: frozenset[Region],
+    *,
+    metrics: Collection[str] | None = None,
+) -> Iterator[Row]:
+    """Rows, without slices, of a case whose reference has contours but cannot be read.
+
+    Args:
+        case: Its id.
+        message: What is wrong with it.
+        annotates: Regions the reference would say something about.
+        produces: Regions the prediction would say something about.
+        metrics: Names of metrics; all by default.
+    """
+    names = "reference", "prediction"
+    for kind in KINDS:
+        for card in select_contour(metrics):
+            reason = _undescribed(kind, card, annotates, produces, names)
+            samples = _blank("not_applicable", reason) if reason else _blank("error", message)
+            for sample in samples:
+                yield _row((case, *names), kind, card, sample)
 
 
 def _measured(
@@ -112,8 +141,15 @@ def _undrawn(task: ScoreTask, kind: Kind, card: Card) -> dict[int, Kind]:
     return lacking
 
 
-def _undescribed(task: ScoreTask, kind: Kind, card: Card) -> str | None:
-    """Why nothing can be said of this, if either side says nothing about it."""
+def _undescribed(
+    kind: Kind,
+    card: Card,
+    annotates: frozenset[Region],
+    produces: frozenset[Region],
+    names: tuple[str, str],
+    skipped: str = "",
+) -> str | None:
+    """Why nothing can be said of this: either side says nothing about it, or it was ``skipped``."""
     if kind == "endo":
         needed = [Region.CAVITY]
     elif card.name in DISTANCES:  # the outer border of a ring is that of the ventricle
@@ -121,12 +157,12 @@ def _undescribed(task: ScoreTask, kind: Kind, card: Card) -> str | None:
     else:
         needed = [Region.MYOCARDIUM]
     named = " or ".join(region.value for region in needed)
-    if not any(can_describe(region, task.annotates) for region in needed):
-        return f"{task.reference_name} does not annotate {named}"
-    if not _answered(task) and task.status == "not_applicable":
-        return task.message or "not applicable to this case"
-    if not any(can_describe(region, task.produces) for region in needed):
-        return f"{task.compared_name} does not produce {named}"
+    if not any(can_describe(region, annotates) for region in needed):
+        return f"{names[0]} does not annotate {named}"
+    if skipped:
+        return skipped
+    if not any(can_describe(region, produces) for region in needed):
+        return f"{names[1]} does not produce {named}"
     return None
 
 
@@ -152,7 +188,7 @@ def _samples(
     samples = [_mean("volume", slices)]
     for third in THIRDS:
         if isinstance(thirds, str):
-            samples.append(_nothing(third, thirds))
+            samples.append(_nothing(third, "not_applicable", thirds))
         else:
             samples.append(_mean(third, [slices[z] for z in thirds[third]]))
     for sample in [*samples, *slices]:
@@ -182,13 +218,13 @@ def _mean(level: str, slices: list[Sample]) -> Sample:
     return mean_of_slices(level, drawn if known else slices, _DIM)
 
 
-def _nothing(level: str, reason: str) -> Sample:
-    return Sample(level, None, _DIM, None, "not_applicable", reason, None)
+def _nothing(level: str, status: Status, reason: str) -> Sample:
+    return Sample(level, None, _DIM, None, status, reason, None)
 
 
-def _blank(reason: str) -> Iterator[Sample]:
+def _blank(status: Status, reason: str) -> Iterator[Sample]:
     for level in ("volume", *THIRDS):
-        yield _nothing(level, reason)
+        yield _nothing(level, status, reason)
 
 
 def _noted(task: ScoreTask, card: Card, sample: Sample) -> Sample:
@@ -204,16 +240,17 @@ def _noted(task: ScoreTask, card: Card, sample: Sample) -> Sample:
     return sample._replace(message=f"{sample.message}; {note}" if sample.message else note)
 
 
-def _row(task: ScoreTask, kind: Kind, card: Card, sample: Sample) -> Row:
+def _row(names: tuple[str, str, str], kind: Kind, card: Card, sample: Sample) -> Row:
+    case, reference, compared = names
     return {
-        "case": task.case,
+        "case": case,
         "region": kind,
         "metric": card.name,
         "level": sample.level,
         "slice": sample.slice,
         "dim": sample.dim,
-        "reference": task.reference_name,
-        "compared": task.compared_name,
+        "reference": reference,
+        "compared": compared,
         "value": sample.value,
         "status": sample.status,
         "message": sample.message,

@@ -36,7 +36,7 @@ from benchmark.metrics.cards import cards, contour_cards, select, select_contour
 from benchmark.nifti import write_labels
 from benchmark.plan import resolve
 from benchmark.progress import Reporter
-from benchmark.scoring import SCORES, ScoreTask, score, score_case
+from benchmark.scoring import SCORES, ScoreTask, score, score_case, unreadable_case
 from benchmark.table import Quantity, load_runs, read_runs
 
 SHAPE = (3, 40, 60)
@@ -817,6 +817,42 @@ def test_a_damaged_file_of_contours_is_that_case_s_error(folders: Path) -> None:
     assert all("a.json holds no contours" in text for text in ours.message)
     assert one(ours, "epi", "hd").worst == DIAGONAL
     assert "ok" in set(scores[scores.case == "b"].status)
+
+
+def test_a_reference_that_cannot_be_read_counts_where_it_has_contours(folders: Path) -> None:
+    """As many cases then enter each mean of contours as have a file of them, but for values."""
+    whole = evaluated(folders, reference_contours=folders / "ref-contours")
+    for case in ("a", "b"):  # b has no contours
+        (folders / "ref" / f"{case}.nii.gz").write_bytes(b"cut off")
+    shutil.copy(folders / "pred" / "a.nii.gz", folders / "ref" / "c.nii.gz")
+    shutil.copy(folders / "ref-contours" / "a.json", folders / "ref-contours" / "c.json")
+    scores = evaluated(folders, reference_contours=folders / "ref-contours")
+    frame = scores[scores.dim == "contour"]
+    assert set(frame.case) == {"a", "c"}
+    key = ["region", "metric", "level", "dim", "unit", "better", "best"]
+    lost = frame[frame.case == "a"]
+    expected = whole[(whole.case == "a") & (whole.dim == "contour") & (whole.level != "slice")]
+    pd.testing.assert_frame_equal(
+        lost[key].reset_index(drop=True), expected[key].reset_index(drop=True)
+    )
+    assert set(lost.status) == {"error"}
+    assert lost[["value", "worst", "slice"]].isna().all(axis=None)
+    assert all("a.nii.gz" in message for message in lost.message)
+    shutil.copy(folders / "pred" / "a.nii.gz", folders / "pred" / "c.nii.gz")
+    given = {name: folders / f"{name}-contours" for name in ("ref", "pred")}
+    notes = evaluate(
+        folders / "ref", folders / "pred", folders / "out",
+        reference_contours=given["ref"], contours=given["pred"],
+    ).notes  # fmt: skip
+    assert [note.split(" have")[0] for note in notes] == ["1 of 3 references", "1 of 1 predictions"]
+    few = unreadable_case(
+        "a", "gone", frozenset(Region), frozenset({Region.SCAR}), metrics=["hd"], contours=True
+    ).scores
+    told = {(r["region"], r["status"], r["message"]) for r in few if r["dim"] == "contour"}
+    assert told == {
+        ("endo", "not_applicable", "prediction does not produce cavity"),
+        ("epi", "not_applicable", "prediction does not produce lv or myocardium"),
+    }
 
 
 def bench(capsys: Any, *words: object) -> tuple[int, str]:
