@@ -890,9 +890,23 @@ def test_explain_shows_the_definition_of_masks_and_that_of_contours(capsys: Any)
     assert "contour" not in json.loads(bench(capsys, "explain", "hd95", "--json")[1])
 
 
+def test_a_name_that_is_almost_one_of_contours_is_told_once(capsys: Any) -> None:
+    with pytest.raises(UsageError, match=r"Did you mean 'hd@contour' or ") as caught:
+        select(["hd@contuor"], contours=True)
+    with pytest.raises(UsageError, match=r"Did you mean 'dice' or ") as twice:
+        select(["dicee"])
+    for error in (caught, twice):
+        names = str(error.value).split("Did you mean ")[1].split(" or ")
+        assert len(names) == len(set(names))
+    for word in ("explain", "list"):
+        assert run_app(app, [word, "hd@contuor"]) == 2
+        assert "Did you mean 'hd@contour'" in capsys.readouterr().err
+
+
 def test_list_names_every_metric_of_contours_once(capsys: Any) -> None:
     rows = json.loads(bench(capsys, "list", "metrics", "--json")[1])["metrics"]
     names = [row["name"] for row in rows]
     assert len(names) == len(set(names))
     assert names[-5:] == list(contour_cards())
     assert all(row["dims"] == ["contour"] for row in rows[-5:])
+    assert {row["computed"] for row in rows[-5:]} == {"with contours"}
