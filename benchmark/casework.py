@@ -129,7 +129,8 @@ class Work:
             return score_case(case.task, metrics=self.metrics)
         return unreadable_case(
             case.id, case.fault, self.source.annotates, self.codes.regions, metrics=self.metrics,
-            probabilities=self.maps is not None,
+            probabilities=() if self.maps is None else self.maps.files,
+            contours=self.source.contoured(case.id),
         )  # fmt: skip
 
 

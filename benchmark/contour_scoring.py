@@ -28,7 +28,7 @@ from .types import Region, Segmentation
 if TYPE_CHECKING:
     from .scoring import ScoreTask
 
-__all__ = ["FITTED", "contour_rows"]
+__all__ = ["FITTED", "contour_rows", "unreadable_contour_rows"]
 
 #: What a row says whose compared contours were not given.
 FITTED = "contours fitted to labels (mapping2023, section 3.6)"
@@ -47,8 +47,8 @@ def contour_rows(
     """Rows of the table of scores: by kind, metric, level, slice; none without a reference contour.
 
     A slice whose reference has labels of the kind's region but no contour was not drawn: it is
-    ``not_applicable``, and no part of a mean. In any other slice a contour of one side alone is a
-    miss of the other.
+    ``not_applicable``, and no part of a mean; nor is the ring of one whose endo was not drawn.
+    In any other slice a contour of one side alone is a miss of the other.
 
     Args:
         task: The case.
@@ -60,20 +60,49 @@ def contour_rows(
     cards = select_contour(metrics)
     if not task.reference_contours or not cards:
         return
+    names, skipped = (task.reference_name, task.compared_name), ""
+    if not _answered(task) and task.status == "not_applicable":
+        skipped = task.message or "not applicable to this case"
     found = _measured(task, cards)
     for kind, around in KINDS.items():
         if around not in regions:
             continue
-        undrawn = _undrawn(task, kind)
         for card in cards:
-            reason = _undescribed(task, kind, card)
+            undrawn = _undrawn(task, kind, card)
+            reason = _undescribed(kind, card, task.annotates, task.produces, names, skipped)
             if reason is None:
                 samples = _samples(task, kind, card, found, undrawn, thirds)
             else:
-                samples = _blank(reason)
+                samples = _blank("not_applicable", reason)
             for s in samples:
                 if s.level in levels:
-                    yield _row(task, kind, card, s)
+                    yield _row((task.case, *names), kind, card, s)
+
+
+def unreadable_contour_rows(
+    case: str,
+    message: str,
+    annotates: frozenset[Region],
+    produces: frozenset[Region],
+    *,
+    metrics: Collection[str] | None = None,
+) -> Iterator[Row]:
+    """Rows, without slices, of a case whose reference has contours but cannot be read.
+
+    Args:
+        case: Its id.
+        message: What is wrong with it.
+        annotates: Regions the reference would say something about.
+        produces: Regions the prediction would say something about.
+        metrics: Names of metrics; all by default.
+    """
+    names = "reference", "prediction"
+    for kind in KINDS:
+        for card in select_contour(metrics):
+            reason = _undescribed(kind, card, annotates, produces, names)
+            samples = _blank("not_applicable", reason) if reason else _blank("error", message)
+            for sample in samples:
+                yield _row((case, *names), kind, card, sample)
 
 
 def _measured(
@@ -96,15 +125,31 @@ def _measured(
     return {(s.kind, s.metric, s.slice): s for s in scores}
 
 
-def _undrawn(task: ScoreTask, kind: Kind) -> frozenset[int]:
-    """Slices in which the reference has the region that ``kind`` surrounds, but no contour."""
-    labelled = KINDS[kind].mask(task.reference).any(axis=(1, 2))
-    drawn = {c.slice for c in task.reference_contours if c.kind == kind}
-    return frozenset(np.flatnonzero(labelled).tolist()) - drawn
+def _undrawn(task: ScoreTask, kind: Kind, card: Card) -> dict[int, Kind]:
+    """By slice: a contour it lacks though the reference has the region that it surrounds.
+
+    A ring needs both contours: with epi alone, the reference's would be the whole disk.
+    """
+    needed: tuple[Kind, ...] = (kind,)
+    if kind == "epi" and card.name not in DISTANCES:
+        needed = ("endo", "epi")
+    lacking: dict[int, Kind] = {}
+    for each in needed:
+        labelled = KINDS[each].mask(task.reference).any(axis=(1, 2))
+        drawn = {c.slice for c in task.reference_contours if c.kind == each}
+        lacking |= dict.fromkeys(set(np.flatnonzero(labelled).tolist()) - drawn, each)
+    return lacking
 
 
-def _undescribed(task: ScoreTask, kind: Kind, card: Card) -> str | None:
-    """Why nothing can be said of this, if either side says nothing about it."""
+def _undescribed(
+    kind: Kind,
+    card: Card,
+    annotates: frozenset[Region],
+    produces: frozenset[Region],
+    names: tuple[str, str],
+    skipped: str = "",
+) -> str | None:
+    """Why nothing can be said of this: either side says nothing about it, or it was ``skipped``."""
     if kind == "endo":
         needed = [Region.CAVITY]
     elif card.name in DISTANCES:  # the outer border of a ring is that of the ventricle
@@ -112,12 +157,12 @@ def _undescribed(task: ScoreTask, kind: Kind, card: Card) -> str | None:
     else:
         needed = [Region.MYOCARDIUM]
     named = " or ".join(region.value for region in needed)
-    if not any(can_describe(region, task.annotates) for region in needed):
-        return f"{task.reference_name} does not annotate {named}"
-    if not _answered(task) and task.status == "not_applicable":
-        return task.message or "not applicable to this case"
-    if not any(can_describe(region, task.produces) for region in needed):
-        return f"{task.compared_name} does not produce {named}"
+    if not any(can_describe(region, annotates) for region in needed):
+        return f"{names[0]} does not annotate {named}"
+    if skipped:
+        return skipped
+    if not any(can_describe(region, produces) for region in needed):
+        return f"{names[1]} does not produce {named}"
     return None
 
 
@@ -130,18 +175,20 @@ def _samples(
     kind: Kind,
     card: Card,
     found: Mapping[tuple[Kind, str, int], ContourScore],
-    undrawn: Collection[int],
+    undrawn: Mapping[int, Kind],
     thirds: Thirds,
 ) -> Iterator[Sample]:
     """The volume, the thirds, then the slices."""
     slices = [
-        _undrawn_sample(z, kind) if z in undrawn else _slice(z, found.get((kind, card.name, z)))
+        _undrawn_sample(z, undrawn[z])
+        if z in undrawn
+        else _slice(z, found.get((kind, card.name, z)))
         for z in range(len(task.reference))
     ]
     samples = [_mean("volume", slices)]
     for third in THIRDS:
         if isinstance(thirds, str):
-            samples.append(_nothing(third, thirds))
+            samples.append(_nothing(third, "not_applicable", thirds))
         else:
             samples.append(_mean(third, [slices[z] for z in thirds[third]]))
     for sample in [*samples, *slices]:
@@ -171,13 +218,13 @@ def _mean(level: str, slices: list[Sample]) -> Sample:
     return mean_of_slices(level, drawn if known else slices, _DIM)
 
 
-def _nothing(level: str, reason: str) -> Sample:
-    return Sample(level, None, _DIM, None, "not_applicable", reason, None)
+def _nothing(level: str, status: Status, reason: str) -> Sample:
+    return Sample(level, None, _DIM, None, status, reason, None)
 
 
-def _blank(reason: str) -> Iterator[Sample]:
+def _blank(status: Status, reason: str) -> Iterator[Sample]:
     for level in ("volume", *THIRDS):
-        yield _nothing(level, reason)
+        yield _nothing(level, status, reason)
 
 
 def _noted(task: ScoreTask, card: Card, sample: Sample) -> Sample:
@@ -193,16 +240,17 @@ def _noted(task: ScoreTask, card: Card, sample: Sample) -> Sample:
     return sample._replace(message=f"{sample.message}; {note}" if sample.message else note)
 
 
-def _row(task: ScoreTask, kind: Kind, card: Card, sample: Sample) -> Row:
+def _row(names: tuple[str, str, str], kind: Kind, card: Card, sample: Sample) -> Row:
+    case, reference, compared = names
     return {
-        "case": task.case,
+        "case": case,
         "region": kind,
         "metric": card.name,
         "level": sample.level,
         "slice": sample.slice,
         "dim": sample.dim,
-        "reference": task.reference_name,
-        "compared": task.compared_name,
+        "reference": reference,
+        "compared": compared,
         "value": sample.value,
         "status": sample.status,
         "message": sample.message,

@@ -16,12 +16,14 @@ from typing import Literal
 
 from .case_rows import NAMES, ScoreFiles
 from .casework import Work
+from .contour_notes import contour_notes
 from .contours.files import find_contours
 from .errors import BenchError, DataError, UsageError, near_misses
 from .grid import same_grid
 from .kept import Kept
 from .labels import CANONICAL, LabelMap
 from .masks import find_files
+from .metrics.cards import metrics as mask_metrics
 from .metrics.cards import select
 from .nifti import read_grid
 from .plugins import Dataset
@@ -190,6 +192,15 @@ def evaluate(
             raise Interrupted(out, len(kept.find(keys)), len(keys)) from None
     missing = tuple(c for c in source.ids if c not in found and c not in failed)
     failed = {c: failed[c] for c in source.ids if c in failed}
+    named = any(name not in mask_metrics() for name in metrics or ())
+    notes += contour_notes(
+        files.paths["scores"],
+        source.ids,
+        predicted=found,
+        metrics=metrics,
+        promised=named or reference_contours is not None,
+        drawn=contours is not None,
+    )
     return Summary(
         out, len(source.ids), missing, failed, notes, files.paths, resumed, len(journals)
     )

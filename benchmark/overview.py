@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from .metrics.cards import contour_cards
 from .policies import Policy, resolve
 
 __all__ = ["Line", "overview"]
@@ -60,11 +61,12 @@ def overview(
     Args:
         scores: A ``scores.parquet``.
         policy: What an undefined value counts as.
-        metrics: Those that were asked for, which are shown instead; of surface distances in 3d.
+        metrics: Those that were asked for, which are shown instead; of surface distances in 3d,
+            and between contours, for which alone ``hd@contour`` asks.
     """
     shown = _SHOWN
     if metrics:
-        shown = tuple((name, dim) for name in dict.fromkeys(metrics) for dim in (None, "3d"))
+        shown = tuple(dict.fromkeys(one for name in metrics for one in _asked(name)))
     found: dict[tuple[str, str, str | None], _Sum] = {}
     wanted = {metric for metric, _ in shown}
     with pq.ParquetFile(scores) as file:
@@ -86,6 +88,14 @@ def overview(
         for metric, dim in shown
         if (region, metric, dim) in found
     ]
+
+
+def _asked(name: str) -> list[tuple[str, str | None]]:
+    """Metric and dim of the lines for a metric, by its name or its key."""
+    alone = contour_cards().get(name)
+    if alone is not None:
+        return [(alone.name, "contour")]
+    return [(name, None), (name, "3d"), (name, "contour")]
 
 
 class _Sum:

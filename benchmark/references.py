@@ -75,6 +75,9 @@ class References(Protocol):
     def stamp(self, case: str) -> Any:
         """Changes, as JSON takes it, when a file of the case does; None where nobody knows."""
 
+    def contoured(self, case: str) -> bool:
+        """Whether the case is known to have contours, though it may not be possible to load it."""
+
     def grid(self, case: str) -> Grid:
         """Where the labels of a case lie.
 
@@ -158,6 +161,10 @@ class FolderReferences:
         found = (files.get(case) for files in (self._files, self._images, self._contours))
         return [file_stamp(path) for path in found]
 
+    def contoured(self, case: str) -> bool:
+        """Whether it has a file of them."""
+        return case in self._contours
+
     def grid(self, case: str) -> Grid:
         """Where the labels of a case lie, from the header alone.
 
@@ -232,6 +239,10 @@ class DatasetReferences:
             return [file_stamp(path) for path in self.dataset.files(case)] or None
         except Exception:  # a stranger's data set may raise anything; loading will say so
             return None
+
+    def contoured(self, case: str) -> bool:
+        """Nobody knows before it is loaded."""
+        return False
 
     def grid(self, case: str) -> Grid:
         """Where the study's target image lies.

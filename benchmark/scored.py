@@ -133,7 +133,7 @@ def _score_case(
     annotates, produces = frozenset(plan.dataset.annotates), frozenset(plan.method.produces)
     if plan.prints[case_id].error:
         message = row["message"] or plan.prints[case_id].error
-        return unreadable_case(case_id, message, annotates, produces, probabilities=bool(maps))
+        return unreadable_case(case_id, message, annotates, produces, probabilities=maps)
     case = _loaded(plan.dataset, case_id)
     study, target = case.study, case.study.target
     prediction = None

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .contour_scoring import contour_rows
+from .contour_scoring import contour_rows, unreadable_contour_rows
 from .contours.files import checked_contours
 from .errors import DataError, UsageError, near_misses
 from .metrics.cards import select
-from .metrics.comparison import Comparison, undescribed
+from .metrics.comparison import Comparison, undescribed, unforecast
 from .metrics.definition import Status
 from .metrics.inputs import canonical_regions, check_grids, own_regions
 from .metrics.levels import LEVELS, Thirds
@@ -286,12 +286,12 @@ def unreadable_case(
     produces: frozenset[Region],
     *,
     metrics: Collection[str] | None = None,
-    probabilities: bool = False,
+    probabilities: Collection[Region] = (),
+    contours: bool = False,
 ) -> CaseScores:
     """Rows for a case whose reference cannot be read: an error for each value it would have had.
 
-    Nothing is known of its field of view, so there is no worst value either, and no slice; nor
-    whether it would have had contours, so there are no rows of any.
+    Nothing is known of its field of view, so there is no worst value either, and no slice.
 
     Args:
         case: Its id.
@@ -299,17 +299,24 @@ def unreadable_case(
         annotates: Regions the reference would say something about.
         produces: Regions the prediction would say something about.
         metrics: Names of metrics; all but extras by default.
-        probabilities: Whether the prediction would have come with probabilities.
+        probabilities: Regions of which the prediction would have come with probabilities.
+        contours: Whether the reference would have come with contours.
     """
     identity = {"case": case, "reference": "reference", "compared": "prediction"}
-    chosen = select(metrics, contours=True, probabilities=probabilities)
+    chosen = select(metrics, contours=True, probabilities=bool(probabilities))
     rows: list[Row] = []
     for region in Region:
         reason = undescribed(region, annotates, produces)
         if region is Region.CORE_SCAR and reason is None:
             reason = "core scar needs the image"  # nobody knows whether there is one
-        status: Status = "error" if reason is None else "not_applicable"
-        rows += score_rows(
-            identity, region.value, reason or message, chosen, "", LEVELS, unmeasured=status
-        )
+        for metric in chosen:
+            why = reason
+            if metric.card.reads == "probabilities":
+                why = reason or unforecast(region, probabilities, annotates)
+            status: Status = "error" if why is None else "not_applicable"
+            rows += score_rows(
+                identity, region.value, why or message, [metric], "", LEVELS, unmeasured=status
+            )
+    if contours:
+        rows += unreadable_contour_rows(case, message, annotates, produces, metrics=metrics)
     return CaseScores(scores=rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,14 @@ from benchmark.cli._app import app, run_app
 from benchmark.compare import compare
 from benchmark.contour_scoring import FITTED
 from benchmark.contours import contours_to_labels, fit_contours, read_contours, score_contours
-from benchmark.contours.files import MAX_POINTS, as_rows, checked_contours, find_contours
+from benchmark.contours.files import (
+    MAX_POINTS,
+    as_rows,
+    checked_contours,
+    find_contours,
+)
 from benchmark.contours.filling import MADE, outlined
+from benchmark.contours.fitting import Fit, fit_mask
 from benchmark.errors import UsageError
 from benchmark.evaluate import evaluate
 from benchmark.experiment import rerun
@@ -29,7 +36,7 @@ from benchmark.metrics.cards import cards, contour_cards, select, select_contour
 from benchmark.nifti import write_labels
 from benchmark.plan import resolve
 from benchmark.progress import Reporter
-from benchmark.scoring import SCORES, ScoreTask, score, score_case
+from benchmark.scoring import SCORES, ScoreTask, score, score_case, unreadable_case
 from benchmark.table import Quantity, load_runs, read_runs
 
 SHAPE = (3, 40, 60)
@@ -221,6 +228,23 @@ def test_a_slice_with_labels_but_no_contour_was_not_drawn_and_counts_for_nobody(
     assert one(frame, "epi", "hd", "slice", 2).status == "ref_empty"
 
 
+def test_a_ring_is_known_only_where_endo_was_drawn_too() -> None:
+    """With epi alone the reference's ring would be the disk, and a perfect answer no match."""
+    both = (*heart(0, 6, 12), *heart(1, 6, 12))
+    labels = contours_to_labels(both, SHAPE)
+    frame = contour_scores(task((*both[:2], both[3]), reference=labels, prediction=labels))
+    for name in ("dice", "iou"):
+        row = one(frame, "epi", name, "slice", 1)
+        assert (row.status, pd.isna(row.worst)) == ("not_applicable", True)
+        assert row.message == "the reference has labels here, but no endo contour"
+        assert one(frame, "epi", name).value == one(frame, "epi", name, "slice", 0).value == 1.0
+    assert one(frame, "epi", "hd", "slice", 1).status == "ok"  # the outer border was drawn
+    # Without a cavity in the labels there is no endo to draw, and the disk is the answer.
+    full = contours_to_labels((both[1], both[3]), SHAPE)
+    frame = contour_scores(task((both[1], both[3]), reference=full, prediction=full))
+    assert one(frame, "epi", "dice", "slice", 1).value == 1.0
+
+
 @pytest.mark.parametrize("status", ["no_prediction", "error"])
 def test_every_row_that_an_answer_would_have_had_is_there_without_one(status: Any) -> None:
     given = task(heart(1, 6, 12), status=status, message="why")
@@ -400,11 +424,47 @@ def test_too_large_a_file_and_too_many_points_are_refused(tmp_path: Path, monkey
         checked_contours([Contour(1, "epi", circle(12, MAX_POINTS + 1))], SHAPE)
 
 
+def test_contours_longer_or_more_than_a_grid_can_hold_are_refused(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Few points far apart are few bytes, but millions of samples and a distance to each."""
+    path, most = tmp_path / "a.json", 2 * 42 * 62
+    for n, fits in ((most // 60, True), (most // 60 + 2, False)):
+        # Along a row of 60 pixels, to and fro, n edges in all.
+        points = [[20.0, 60.0 * (i % 2)] for i in range(n - n % 2)]
+        path.write_text(json.dumps([[1, "epi", points]]))
+        if fits:
+            assert len(read_contours(path, SHAPE)) == 1
+            continue
+        said = rf"a\.json.*entry 0.*epi contours of slice 1 are 1 of {60 * len(points):,} pixels"
+        with pytest.raises(DataError, match=rf"{said} together; 1,000 of 5,208 are allowed"):
+            read_contours(path, SHAPE)
+    monkeypatch.setattr("benchmark.contours.files.MAX_CONTOURS", 3)
+    path.write_text(json.dumps([[z, kind, TRIANGLE] for z in range(3) for kind in 3 * ("endo",)]))
+    assert len(read_contours(path, SHAPE)) == 9
+    one_more = [Contour(1, "epi", np.array(TRIANGLE))] * 4
+    with pytest.raises(DataError, match=r"epi contours of slice 1 are 4 of .* 3 of 5,208"):
+        checked_contours(one_more, SHAPE)
+
+
+def test_outlines_of_a_mask_without_order_are_not_too_long() -> None:
+    noise = np.random.default_rng(0).random((40, 60)) < 0.5
+    board = np.indices((40, 60)).sum(axis=0) % 2  # every edge of a pixel is a border
+    for mask in (board, noise):
+        pieces = [Contour(0, "epi", p) for p in fit_mask(mask, Fit(frozenset()))]
+        checked_contours(pieces, (1, 40, 60))
+
+
 def test_folders_of_contours_name_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder of contours"):
         find_contours(tmp_path / "x", ["a"])
     with pytest.raises(DataError, match="holds no contours"):
         find_contours(tmp_path, ["a"])
+    (tmp_path / "._patient2.json").write_bytes(b"\0\5\x16\7")  # as macOS leaves it
+    with pytest.raises(DataError, match="holds no contours"):
+        find_contours(tmp_path, ["patient2"])
+    (tmp_path / "patient2.json").write_text("[]")
+    assert list(find_contours(tmp_path, ["patient2"])) == ["patient2"]
     (tmp_path / "patient1.json").write_text("[]")
     with pytest.raises(DataError, match=r"belongs to no reference case.*'patient2'"):
         find_contours(tmp_path, ["patient2"])
@@ -686,6 +746,67 @@ def test_contours_with_nothing_to_compare_them_with_are_refused(folders: Path) -
         evaluated(folders, metrics=["hd_points"])
 
 
+def test_a_data_set_without_contours_says_so_where_they_were_asked_for(
+    plugins: Any, tmp_path: Path, capsys: Any
+) -> None:
+    path = plugins.toy()
+    dataset = resolve("datasets", path, {}).plugin
+    for case in ("a", "b", "c"):
+        loaded = dataset.load(case)
+        write_labels(
+            tmp_path / "pred" / f"{case}.nii.gz", loaded.reference.labels, loaded.study.target
+        )
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn" / "a.json").write_text(json.dumps([[1, "epi", TRIANGLE]]))
+    said = "No reference has contours: nothing was measured between any."
+    for code, *words in (
+        (0, "--contours", tmp_path / "drawn"),
+        (3, "--metric", "hd_points"),
+        (3, "--metric", "hd@contour"),
+        (0, "--metric", "hd"),
+        (0,),
+    ):
+        given, out = bench(
+            capsys, "score", "-d", path, "-p", tmp_path / "pred", "-o", tmp_path / "out", "--json",
+            *words,
+        )  # fmt: skip
+        assert (given, words) == (code, words)
+        silent = words in ([], ["--metric", "hd"])
+        assert json.loads(out)["notes"] == ([] if silent else [said])
+
+
+def test_cases_without_contours_are_counted_in_notes(folders: Path) -> None:
+    """Of a, b, c and d, the references of d and the predictions of b and c have none."""
+    for name, radius in (("ref", 12), ("pred", 10)):
+        for case in ("c", "d"):
+            shutil.copy(folders / name / "a.nii.gz", folders / name / f"{case}.nii.gz")
+        for case in ("b", "c"):
+            rows = as_rows(heart(1, 6, radius)) if name == "ref" else []
+            if case == "b" or name == "ref":  # an empty list, and no file
+                (folders / f"{name}-contours" / f"{case}.json").write_text(json.dumps(rows))
+
+    def notes(**more: Any) -> tuple[str, ...]:
+        given = {"reference_contours": folders / "ref-contours", **more}
+        return evaluate(folders / "ref", folders / "pred", folders / "out", **given).notes
+
+    first = "1 of 4 references have no contours: they are in no mean of endo and epi (d)."
+    second = (
+        "2 of 3 predictions have no contours of their own: distances are those of contours fitted "
+        "to their labels (b, c)."
+    )
+    assert notes() == (first,)
+    assert notes(contours=folders / "pred-contours") == (first, second)
+    assert notes(contours=folders / "pred-contours", metrics=["dice"]) == (first,)
+    assert notes(metrics=["hd95"]) == ()
+    (folders / "ref-contours" / "d.json").write_text("[]")
+    assert notes() == (first,)
+    (folders / "ref-contours" / "d.json").write_text(json.dumps(as_rows(heart(1, 6, 12))))
+    assert notes() == ()
+    for case in "abcd":
+        (folders / "ref-contours" / f"{case}.json").write_text("[]")
+    assert notes() == ("No reference has contours: nothing was measured between any.",)
+
+
 def test_a_damaged_file_of_contours_is_that_case_s_error(folders: Path) -> None:
     references, given = folders / "ref-contours", folders / "pred-contours"
     (given / "a.json").write_text("[1]")
@@ -696,6 +817,42 @@ def test_a_damaged_file_of_contours_is_that_case_s_error(folders: Path) -> None:
     assert all("a.json holds no contours" in text for text in ours.message)
     assert one(ours, "epi", "hd").worst == DIAGONAL
     assert "ok" in set(scores[scores.case == "b"].status)
+
+
+def test_a_reference_that_cannot_be_read_counts_where_it_has_contours(folders: Path) -> None:
+    """As many cases then enter each mean of contours as have a file of them, but for values."""
+    whole = evaluated(folders, reference_contours=folders / "ref-contours")
+    for case in ("a", "b"):  # b has no contours
+        (folders / "ref" / f"{case}.nii.gz").write_bytes(b"cut off")
+    shutil.copy(folders / "pred" / "a.nii.gz", folders / "ref" / "c.nii.gz")
+    shutil.copy(folders / "ref-contours" / "a.json", folders / "ref-contours" / "c.json")
+    scores = evaluated(folders, reference_contours=folders / "ref-contours")
+    frame = scores[scores.dim == "contour"]
+    assert set(frame.case) == {"a", "c"}
+    key = ["region", "metric", "level", "dim", "unit", "better", "best"]
+    lost = frame[frame.case == "a"]
+    expected = whole[(whole.case == "a") & (whole.dim == "contour") & (whole.level != "slice")]
+    pd.testing.assert_frame_equal(
+        lost[key].reset_index(drop=True), expected[key].reset_index(drop=True)
+    )
+    assert set(lost.status) == {"error"}
+    assert lost[["value", "worst", "slice"]].isna().all(axis=None)
+    assert all("a.nii.gz" in message for message in lost.message)
+    shutil.copy(folders / "pred" / "a.nii.gz", folders / "pred" / "c.nii.gz")
+    given = {name: folders / f"{name}-contours" for name in ("ref", "pred")}
+    notes = evaluate(
+        folders / "ref", folders / "pred", folders / "out",
+        reference_contours=given["ref"], contours=given["pred"],
+    ).notes  # fmt: skip
+    assert [note.split(" have")[0] for note in notes] == ["1 of 3 references", "1 of 1 predictions"]
+    few = unreadable_case(
+        "a", "gone", frozenset(Region), frozenset({Region.SCAR}), metrics=["hd"], contours=True
+    ).scores
+    told = {(r["region"], r["status"], r["message"]) for r in few if r["dim"] == "contour"}
+    assert told == {
+        ("endo", "not_applicable", "prediction does not produce cavity"),
+        ("epi", "not_applicable", "prediction does not produce lv or myocardium"),
+    }
 
 
 def bench(capsys: Any, *words: object) -> tuple[int, str]:
@@ -733,9 +890,23 @@ def test_explain_shows_the_definition_of_masks_and_that_of_contours(capsys: Any)
     assert "contour" not in json.loads(bench(capsys, "explain", "hd95", "--json")[1])
 
 
+def test_a_name_that_is_almost_one_of_contours_is_told_once(capsys: Any) -> None:
+    with pytest.raises(UsageError, match=r"Did you mean 'hd@contour' or ") as caught:
+        select(["hd@contuor"], contours=True)
+    with pytest.raises(UsageError, match=r"Did you mean 'dice' or ") as twice:
+        select(["dicee"])
+    for error in (caught, twice):
+        names = str(error.value).split("Did you mean ")[1].split(" or ")
+        assert len(names) == len(set(names))
+    for word in ("explain", "list"):
+        assert run_app(app, [word, "hd@contuor"]) == 2
+        assert "Did you mean 'hd@contour'" in capsys.readouterr().err
+
+
 def test_list_names_every_metric_of_contours_once(capsys: Any) -> None:
     rows = json.loads(bench(capsys, "list", "metrics", "--json")[1])["metrics"]
     names = [row["name"] for row in rows]
     assert len(names) == len(set(names))
     assert names[-5:] == list(contour_cards())
     assert all(row["dims"] == ["contour"] for row in rows[-5:])
+    assert {row["computed"] for row in rows[-5:]} == {"with contours"}

@@ -278,10 +278,36 @@ def test_single_precision_moves_no_bound_to_the_next_bin():
 def test_a_case_that_cannot_be_read_has_rows_of_them_too():
     every = frozenset(Region)
     plain, more = (
-        unreadable_case("a", "gone", every, every, probabilities=p).scores for p in (False, True)
+        unreadable_case("a", "gone", every, every, probabilities=p).scores for p in ((), every)
     )
     names = {row["metric"] for row in more} - {row["metric"] for row in plain}
     assert names == {"brier", "ece"}
+
+
+@pytest.mark.parametrize("annotates", [frozenset(Region), frozenset({Region.SCAR, Region.LV}),
+                                       frozenset({Region.SCAR})])  # fmt: skip
+def test_a_case_that_cannot_be_read_lacks_them_where_one_that_can_would(annotates):
+    """Or regions without maps would count failures, of which a readable case has none."""
+    produces, maps = frozenset(Region), (Region.SCAR, Region.CAVITY)
+    task = ScoreTask(
+        "a", heart(), heart(), SPACING, annotates=annotates,
+        probabilities=dict.fromkeys(maps, ("no_prediction", "no map")),
+    )  # fmt: skip
+
+    def told(rows):
+        return {
+            (row["region"], row["metric"]): row["message"]
+            for row in rows
+            if row["metric"] in NAMES and row["level"] == "volume"
+            and row["status"] == "not_applicable"
+        }  # fmt: skip
+
+    lost = unreadable_case("a", "gone", annotates, produces, probabilities=maps).scores
+    assert told(lost) == told(score_case(task).scores)
+    assert "scar" in {r["region"] for r in lost if r["status"] == "error"}
+    errors = {r["region"] for r in lost if r["metric"] == "ece" and r["status"] == "error"}
+    whole = {"scar", "cavity"} if annotates == frozenset(Region) else {"scar"}
+    assert errors == (set() if Region.LV not in annotates else whole)
 
 
 def test_core_scar_may_have_probabilities_as_well():

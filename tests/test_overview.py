@@ -55,6 +55,26 @@ def test_a_quantity_that_never_has_a_value_has_no_mean(tmp_path: Path) -> None:
     assert overview(tmp_path / "s.parquet") == []
 
 
+def test_metrics_of_contours_that_were_asked_for_have_lines(tmp_path: Path) -> None:
+    contour = {"region": "epi", "dim": "contour", "unit": "mm", "better": "lower", "best": 0.0}
+    rows = [
+        row(0, "hd", 9.0, dim="3d", unit="mm", best=0.0),
+        row(0, "hd", 2.0, **contour),
+        row(0, "hd_points", 3.0, **contour),
+    ]
+    write_table(tmp_path / "s.parquet", arrow_schema(SCORES), rows)
+
+    def lines(*metrics: str) -> list[tuple[str, str, float | None]]:
+        found = overview(tmp_path / "s.parquet", metrics=metrics)
+        return [(one.region, one.metric, one.mean) for one in found]
+
+    masks, points = ("scar", "hd (3d)", 9.0), ("epi", "hd_points (contour)", 3.0)
+    contours = ("epi", "hd (contour)", 2.0)
+    assert lines("hd") == lines("hd", "hd@contour") == [masks, contours]
+    assert lines("hd@contour") == [contours]
+    assert lines("hd_points") == lines("hd_points@contour") == [points]
+
+
 @pytest.mark.parametrize("policy", list(Policy))
 def test_several_row_groups_are_as_one_table(tmp_path: Path, policy: Policy) -> None:
     rows = []

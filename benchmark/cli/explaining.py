@@ -56,7 +56,7 @@ def explain_command(
     if not print_definitions(name, as_json):
         from ..metrics.cards import cards, contour_cards
 
-        known = {*cards(), *(card.name for card in contour_cards().values())}
+        known = {*cards(), *contour_cards(), *(card.name for card in contour_cards().values())}
         raise UsageError(f"There is no metric {name!r}.", near_misses(name, known))
 
 
@@ -119,7 +119,9 @@ def computed(card: Card) -> str:
     """When scoring computes a metric, without being told which to compute."""
     if card.extra:
         return "if asked for"
-    return "with probabilities" if card.reads == "probabilities" else "always"
+    return {"probabilities": "with probabilities", "contours": "with contours"}.get(
+        card.reads, "always"
+    )
 
 
 def _paragraph(key: str, text: str) -> str:

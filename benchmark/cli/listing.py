@@ -102,7 +102,7 @@ def _one(name: str, as_json: bool) -> None:
         homes = ["methods"]
     if not homes:
         known = {*listed("methods"), *listed("datasets"), *cards(), *_KINDS}
-        known |= {card.name for card in contour_cards().values()}
+        known |= {*contour_cards(), *(card.name for card in contour_cards().values())}
         raise UsageError(f"There is no plugin or metric {name!r}.", near_misses(name, known))
     for kind in homes:
         info = find(kind, name)

@@ -146,10 +146,17 @@ def score_command(
         _print(summary, lines)
         for table in tables:
             _print_preset(table)
-    if summary.scored == 0:
+    if summary.scored == 0 or not _rows(summary):
         raise typer.Exit(NOTHING_MEASURED)
     if summary.failed:
         raise typer.Exit(FAILED_CASES)
+
+
+def _rows(summary: Summary) -> int:
+    """How many scores there are: none where only contours were asked for, and there are none."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(summary.files["scores"]).num_rows)
 
 
 @contextmanager

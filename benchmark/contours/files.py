@@ -19,6 +19,7 @@ from .filling import checked_on_grid
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_CONTOURS",
     "MAX_POINTS",
     "as_rows",
     "checked_contours",
@@ -30,6 +31,8 @@ __all__ = [
 MAX_BYTES = 100_000_000
 #: Of one contour; a thousand are drawn, and distances are sampled along each edge.
 MAX_POINTS = 20_000
+#: Of one kind in one slice; one is drawn, and each is filled over the whole slice.
+MAX_CONTOURS = 1_000
 
 
 def as_rows(contours: Iterable[Contour]) -> list[list[Any]]:
@@ -51,7 +54,9 @@ def find_contours(folder: Path | None, cases: Collection[str]) -> dict[str, Path
         return {}
     if not folder.is_dir():
         raise DataError(f"There is no folder of contours {folder}.")
-    found = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    # macOS leaves a hidden ._<case>.json beside what it copies to a foreign disk.
+    paths = (p for p in sorted(folder.glob("*.json")) if not p.name.startswith("."))
+    found = {path.stem: path for path in paths}
     if not found:
         raise DataError(f"{folder} holds no contours.", "Name each file <case>.json.")
     for case, path in found.items():
@@ -82,29 +87,54 @@ def read_contours(path: Path, shape: Sequence[int]) -> tuple[Contour, ...]:
         raise DataError(f"{path} is not valid JSON ({error}).") from None
     if not isinstance(rows, list):
         raise _malformed(path, f"it holds {type(rows).__name__}, no list")
-    contours = []
+    contours: list[Contour] = []
+    sums: _Sums = {}
     for number, row in enumerate(rows):
         try:
             contours.append(_contour(row))
-            checked_contours(contours[-1:], shape)
+            _check(contours[-1], shape, sums)
         except DataError as error:
             raise _malformed(path, f"entry {number}: {error.problem}") from None
     return tuple(contours)
 
 
 def checked_contours(contours: Iterable[Contour], shape: Sequence[int]) -> None:
-    """Refuse contours that cannot be of this grid, or that have more points than are drawn.
+    """Refuse contours that cannot be of this grid, or are more than can be drawn on it.
+
+    Few points far apart may make a curve without end, which is sampled every 0.1 mm. So those of
+    one kind in one slice may together be as long as all edges of its pixels and of a margin of one
+    around them: longer than the outlines, through midpoints, of any mask.
 
     Raises:
         DataError: One of them.
     """
+    sums: _Sums = {}
     for contour in contours:
-        if len(contour.points) > MAX_POINTS:
-            raise DataError(
-                f"The {contour.kind} contour of slice {contour.slice} has "
-                f"{len(contour.points):,} points; {MAX_POINTS:,} are allowed."
-            )
-        checked_on_grid(contour, shape)
+        _check(contour, shape, sums)
+
+
+#: How many contours there are, and their length in pixels, by slice and kind.
+_Sums = dict[tuple[int, str], tuple[int, float]]
+
+
+def _check(contour: Contour, shape: Sequence[int], sums: _Sums) -> None:
+    """Refuse ``contour`` alone, or with those in ``sums``, where it is then counted."""
+    if len(contour.points) > MAX_POINTS:
+        raise DataError(
+            f"The {contour.kind} contour of slice {contour.slice} has "
+            f"{len(contour.points):,} points; {MAX_POINTS:,} are allowed."
+        )
+    checked_on_grid(contour, shape)
+    count, length = sums.get((contour.slice, contour.kind), (0, 0.0))
+    edges = contour.points - np.roll(contour.points, 1, axis=0)
+    count, length = count + 1, length + float(np.hypot(edges[:, 0], edges[:, 1]).sum())
+    sums[contour.slice, contour.kind] = count, length
+    most = 2 * (shape[1] + 2) * (shape[2] + 2)
+    if count > MAX_CONTOURS or length > most:
+        raise DataError(
+            f"The {contour.kind} contours of slice {contour.slice} are {count:,} of {length:,.0f} "
+            f"pixels together; {MAX_CONTOURS:,} of {most:,} are allowed."
+        )
 
 
 def _contour(row: Any) -> Contour:

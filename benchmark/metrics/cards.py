@@ -80,9 +80,8 @@ def select(
         if name in known:
             continue
         if not (name in CONTOUR_CARDS or name in contour_cards()):
-            raise UsageError(
-                f"There is no metric {name!r}.", near_misses(name, [*known, *CONTOUR_CARDS])
-            )
+            everything = {*known, *CONTOUR_CARDS, *contour_cards()}
+            raise UsageError(f"There is no metric {name!r}.", near_misses(name, everything))
         if not contours:
             raise UsageError(f"{name!r} is measured between contours, and there are none here.")
     if names is not None:

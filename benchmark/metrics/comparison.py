@@ -46,6 +46,27 @@ def undescribed(
     return None
 
 
+def unforecast(
+    region: Region,
+    given: Collection[Region],
+    annotates: Collection[Region],
+    name: str = "reference",
+) -> str | None:
+    """Why calibration of ``region`` is not applicable, if it is in none of a data set's cases.
+
+    Args:
+        region: Of which probabilities would be measured.
+        given: The regions of which there are any.
+        annotates: Regions the reference says something about.
+        name: What the reference is called.
+    """
+    if region not in given:
+        return f"there are no probabilities of {region.value}"
+    if not any(can_describe(outline, annotates) for outline in _OUTLINES):
+        return f"{name} annotates no outline of the left ventricle, near which to measure"
+    return None
+
+
 class Comparison:
     """A task with all that its regions share: the joint histogram, the crop, both core scars."""
 
@@ -143,9 +164,10 @@ class Comparison:
 
     def _forecast(self, region: Region, truth: Mask | None = None) -> Forecast | str:
         """The probabilities of ``region`` near the heart, or why there are none to measure."""
-        given = self.task.probabilities
-        if given is None or region not in given:
-            return f"there are no probabilities of {region.value}"
+        given = self.task.probabilities or {}
+        reason = unforecast(region, given, self.task.annotates, self.task.reference_name)
+        if reason is not None:
+            return reason
         if isinstance(self._near_heart, str):
             return self._near_heart
         box, found = self._near_heart, given[region]
@@ -157,12 +179,9 @@ class Comparison:
     @cached_property
     def _near_heart(self) -> tuple[slice, slice, slice] | str:
         """Where calibration is measured: around the reference's left ventricle, in all slices."""
-        name = self.task.reference_name
-        if not any(can_describe(region, self.task.annotates) for region in _OUTLINES):
-            return f"{name} annotates no outline of the left ventricle, near which to measure"
         held = self.labels[0] > 0
         if not held.any():
-            return f"{name} shows no left ventricle, near which to measure"
+            return f"{self.task.reference_name} shows no left ventricle, near which to measure"
         sides = []
         for axis, step in enumerate(self.task.spacing[1:]):
             places = np.flatnonzero(held.any(axis=(0, 2 - axis)))

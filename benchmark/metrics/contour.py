@@ -66,7 +66,7 @@ _overlap = partial(
         "contours, not the disk of the ventricle. The reference's pixels are always those whose "
         "centres its contours surround; the compared side's are its labels, or where it has none, "
         f"made in the same way, so this does not depend on how contours are fitted. {_OVER} "
-        f"{_NOT_DRAWN}"
+        f"{_NOT_DRAWN} So is the ring of one with labels of a cavity but no endo contour."
     ),
 )
 
