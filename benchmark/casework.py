@@ -121,7 +121,12 @@ class Work:
         if self.maps is not None:
             task["probabilities"], doubt = self.maps.of(case, reference.grid)
             fault = fault or doubt or ""
-        return ReadCase(case, ScoreTask(prediction=drawn, **task), fault)
+        try:
+            return ReadCase(case, ScoreTask(prediction=drawn, **task), fault)
+        except BenchError as error:  # each file is right, and they do not fit: the case's own fault
+            path = self.found.get(case)
+            named = f"{path} cannot be scored" if path else f"Case {case!r} cannot be scored"
+            return ReadCase(case, None, f"{named}: {error.problem}")
 
     def score(self, case: ReadCase) -> CaseScores:
         """The rows of a case."""

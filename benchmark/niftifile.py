@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import SPACINGS
 from .errors import DataError
 from .grid import Grid
 from .gunzip import MAGIC, GunzipError, gunzip
@@ -107,9 +108,11 @@ def grid_of(path: Path, header: Header) -> Grid:
             "Split a series into one file per volume; stack single slices.",
         )
     pixdim = tuple(float(v) for v in header["pixdim"][1:4])
-    if not all(math.isfinite(v) and v != 0 for v in pixdim):
+    low, high = SPACINGS
+    if not all(low <= abs(v) <= high for v in pixdim):  # not so for NaN
         raise DataError(
-            f"{path} has spacing (pixdim) {pixdim} mm (x, y, z); every one must be > 0.",
+            f"{path} has spacing (pixdim) {pixdim} mm (x, y, z); every one must be > 0, "
+            f"from {low:g} to {high:g}.",
             "Set pixdim in the header to the true voxel size.",
         )
     unit = header.get_xyzt_units()[0]

@@ -149,7 +149,7 @@ def test_a_series_or_a_single_slice_is_refused(
     assert f"has {axes} axes, shape {shape}; one 3-D volume (x, y, z) is needed" in message
 
 
-@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf, 2e6, 2.0**-24])
 def test_an_impossible_spacing_is_refused(tmp_path: Path, bad: float) -> None:
     pixdim = [1, 1.5, bad, 10, 0, 0, 0, 0]
     path = save(tmp_path / "a.nii", np.zeros((2, 3, 4), np.uint8), pixdim=pixdim)
