@@ -27,7 +27,7 @@ from benchmark import Case, CaseInfo, Dataset, Segmentation, Study, Volume, case
 from benchmark.case_rows import ScoreFiles, encoded
 from benchmark.errors import DataError, UsageError
 from benchmark.evaluate import Interrupted, evaluate
-from benchmark.journal import records
+from benchmark.journal import KEY, Journal, records
 from benchmark.kept import FOLDER, Kept
 from benchmark.presets import PresetTable, preset
 from benchmark.progress import Reporter
@@ -373,6 +373,72 @@ def test_two_at_once_do_not_write_into_one_folder(folders: Folders) -> None:
     with Kept(folders[2], NAMES), pytest.raises(DataError, match="Another process is scoring into"):
         evaluate(*folders)
     evaluate(*folders)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_who_leaves_takes_nothing_from_who_enters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Another enters just before the lock is released, where it has no name, or just after."""
+    leaving, entering, third = (Kept(tmp_path, NAMES) for _ in range(3))
+    with leaving:
+        (leaving.folder / "000001.journal").touch()
+        release = leaving._lock.release
+
+        def meanwhile() -> None:
+            if moment == "after":
+                release()
+            entering.__enter__()
+            with Journal(entering.fresh(1)[0]) as journal:
+                journal.append(bytes(range(KEY)), b"rows")
+            release()
+
+        monkeypatch.setattr(leaving._lock, "release", meanwhile)
+    assert kept(tmp_path) == 1
+    with pytest.raises(DataError, match="Another process is scoring into"):
+        third.__enter__()
+    entering.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_lock_that_was_removed_lets_nobody_in(tmp_path: Path) -> None:
+    flock = pytest.importorskip("fcntl").flock
+    (tmp_path / FOLDER).mkdir()
+    first, second = Kept(tmp_path, NAMES), Kept(tmp_path, NAMES)
+
+    def late(file: int, how: int) -> None:
+        # Between opening and locking, the first one leaves and another enters.
+        patch.undo()
+        first.__exit__(None, None, None)
+        second.__enter__()
+        flock(file, how)
+
+    first.__enter__()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fcntl.flock", late)
+        with pytest.raises(DataError, match="Another process is scoring into"):
+            Kept(tmp_path, NAMES).__enter__()
+    second.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_vanishes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Path.mkdir
+    removed = []
+
+    def mkdir(path: Path, **options: Any) -> None:
+        made(path, **options)
+        if path.name == FOLDER and len(removed) < 3:
+            removed.append(path.rmdir())
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with Kept(tmp_path, NAMES) as held:
+        assert held.folder.is_dir()
+    assert len(removed) == 3
 
 
 def test_temporary_files_of_killed_processes_go_and_others_stay(folders: Folders) -> None:
