@@ -31,6 +31,7 @@ from benchmark.journal import KEY, Journal, records
 from benchmark.kept import FOLDER, Kept
 from benchmark.presets import PresetTable, preset
 from benchmark.progress import Reporter
+from benchmark.references import DatasetReferences, file_stamp
 from benchmark.scoring import CaseScores, ScoreTask, score_case
 from benchmark.workers import AHEAD, ahead, frugal
 
@@ -548,3 +549,15 @@ def test_tables_in_the_making_hold_a_bounded_part_of_their_rows(tmp_path: Path) 
                 most = max(most, pa.total_allocated_bytes())
             highest.append(most)
     assert highest[1] < 1.2 * highest[0]
+
+
+@pytest.mark.parametrize("named", ["nowhere", ".", ""])
+def test_what_is_no_file_tells_nothing_of_a_case(tmp_path: Path, named: str) -> None:
+    class Wrong(Drawn):
+        def files(self, case_id: str) -> list[Path]:
+            return [*super().files(case_id), Path(self.root) / (named or case_id)]
+
+    for i in range(3):
+        (tmp_path / f"c{i}").write_text(str(i))
+    stamp = DatasetReferences(Wrong(root=str(tmp_path))).stamp("c0")
+    assert stamp == (None if named else [file_stamp(tmp_path / "c0")] * 2)
