@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .case_rows import NAMES, ScoreFiles
+from .case_rows import NAMES, PRESETS, ScoreFiles
 from .casework import Work
 from .contours.files import find_contours
 from .errors import BenchError, DataError, UsageError, near_misses
@@ -162,7 +162,7 @@ def evaluate(
     reporter = reporter or Reporter()
     failed: dict[str, str] = {}
     with ExitStack() as stack:
-        kept = stack.enter_context(Kept(out, (*NAMES, "preset-*.csv")))
+        kept = stack.enter_context(Kept(out, (*NAMES, PRESETS)))
         # Opened before the first case is scored: a folder that cannot be written costs no wait.
         files = stack.enter_context(ScoreFiles(out))
         notes = _checked(source, found, maps)

@@ -29,6 +29,7 @@ from benchmark.errors import DataError, UsageError
 from benchmark.evaluate import Interrupted, evaluate
 from benchmark.journal import KEY, Journal, records
 from benchmark.kept import FOLDER, Kept
+from benchmark.parquet import TableWriter
 from benchmark.presets import PresetTable, preset
 from benchmark.progress import Reporter
 from benchmark.references import DatasetReferences, file_stamp
@@ -561,3 +562,27 @@ def test_what_is_no_file_tells_nothing_of_a_case(tmp_path: Path, named: str) -> 
         (tmp_path / f"c{i}").write_text(str(i))
     stamp = DatasetReferences(Wrong(root=str(tmp_path))).stamp("c0")
     assert stamp == (None if named else [file_stamp(tmp_path / "c0")] * 2)
+
+
+@pytest.mark.parametrize("full", ["counts.parquet", "features.parquet", "scores.parquet"])
+def test_tables_are_replaced_together_or_not_at_all(
+    folders: Folders, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    out = folders[2]
+    evaluate(*folders)
+    (out / "preset-medpy.csv").write_text("an earlier one")
+    close = TableWriter.close
+
+    def failing(writer: TableWriter) -> None:
+        close(writer)
+        if writer.path.name.startswith(f".{full}."):
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TableWriter, "close", failing)
+        with pytest.raises(DataError, match=r"cannot be written: No space left on device"):
+            evaluate(*folders, metrics=["dice"])
+    assert (out / "preset-medpy.csv").read_text() == "an earlier one"
+    assert {name: (out / name).read_bytes() for name in NAMES} == undisturbed
+    evaluate(*folders)  # and what was made of other tables is not there beside them
+    assert contents(out) == undisturbed
