@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -67,6 +67,8 @@ class Summary:
         files: Path by name: ``scores``, ``counts``, ``features`` and ``csv``.
         resumed: How many cases an earlier, unfinished scoring had done.
         jobs: How many processes scored the others.
+        incomplete: Message by case, for those whose probabilities could not be read; what needs
+            none of them is scored all the same.
     """
 
     out: Path
@@ -77,6 +79,7 @@ class Summary:
     files: Mapping[str, Path]
     resumed: int = 0
     jobs: int = 1
+    incomplete: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def scored(self) -> int:
@@ -161,6 +164,7 @@ def evaluate(
     work = Work(source, found, codes, metrics, outlines, maps)
     reporter = reporter or Reporter()
     failed: dict[str, str] = {}
+    doubts: dict[str, str] = {}
     with ExitStack() as stack:
         kept = stack.enter_context(Kept(out, (*NAMES, PRESETS)))
         # Opened before the first case is scored: a folder that cannot be written costs no wait.
@@ -182,6 +186,8 @@ def evaluate(
                         done[one.case] = one.where
                         if one.fault:
                             failed[one.case] = one.fault
+                        elif one.doubt:
+                            doubts[one.case] = one.doubt
                         advance(one.case)
                     files.add(kept.read(done.pop(case)))
                     if watch is not None:
@@ -190,8 +196,9 @@ def evaluate(
             raise Interrupted(out, len(kept.find(keys)), len(keys)) from None
     missing = tuple(c for c in source.ids if c not in found and c not in failed)
     failed = {c: failed[c] for c in source.ids if c in failed}
+    doubts = {c: doubts[c] for c in source.ids if c in doubts}
     return Summary(
-        out, len(source.ids), missing, failed, notes, files.paths, resumed, len(journals)
+        out, len(source.ids), missing, failed, notes, files.paths, resumed, len(journals), doubts
     )
 
 

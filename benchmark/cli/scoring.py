@@ -148,7 +148,7 @@ def score_command(
             _print_preset(table)
     if summary.scored == 0:
         raise typer.Exit(NOTHING_MEASURED)
-    if summary.failed:
+    if summary.failed or summary.incomplete:
         raise typer.Exit(FAILED_CASES)
 
 
@@ -192,6 +192,7 @@ def _as_json(summary: Summary, lines: list[Line]) -> dict[str, Any]:
         "resumed": summary.resumed,
         "jobs": summary.jobs,
         "means": [asdict(one) for one in lines],
+        "incomplete": dict(summary.incomplete),
     }
 
 
@@ -202,6 +203,8 @@ def _print(summary: Summary, lines: list[Line]) -> None:
         line(f"missing: {case} has no prediction", error=True)
     for case, message in summary.failed.items():
         line(f"error: {case}: {message}", error=True)
+    for case, message in summary.incomplete.items():
+        line(f"error: probabilities of {case}: {message}", error=True)
     rows = [
         (
             one.region,
