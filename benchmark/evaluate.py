@@ -175,6 +175,8 @@ def evaluate(
         resumed = len(done)
         if done:
             reporter.note(f"{resumed} of {len(keys)} cases were scored already")
+        if jobs is not None and jobs > 1 and not source.threads:
+            reporter.note(f"a data set's cases are scored in one process, not in {jobs}")
         waiting = {case: key for case, key in keys.items() if case not in done}
         journals = kept.fresh(_processes(jobs, source, len(waiting)))
         try:

@@ -586,3 +586,20 @@ def test_tables_are_replaced_together_or_not_at_all(
     assert {name: (out / name).read_bytes() for name in NAMES} == undisturbed
     evaluate(*folders)  # and what was made of other tables is not there beside them
     assert contents(out) == undisturbed
+
+
+def test_jobs_that_a_data_set_cannot_have_are_told_of(tmp_path: Path) -> None:
+    class Told(Reporter):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    for i in range(3):
+        (tmp_path / f"c{i}").write_text(str(i))
+        save(tmp_path / "pred" / f"c{i}.nii.gz", heart(1))
+    for jobs in (None, 1, 3):
+        notes: list[str] = []
+        data = Drawn(root=str(tmp_path))
+        summary = evaluate(data, tmp_path / "pred", tmp_path / "o", jobs=jobs, reporter=Told())
+        assert summary.jobs == 1
+        told = ["a data set's cases are scored in one process, not in 3"]
+        assert notes == (told if jobs == 3 else [])
