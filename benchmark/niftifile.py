@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .checks import SPACINGS
 from .errors import DataError
 from .grid import Grid
-from .gunzip import MAGIC, GunzipError, gunzip
+from .gunzip import GROWTH, MAGIC, GunzipError, gunzip
 
 __all__ = ["HEADERS", "Header", "grid_of", "read_header", "read_raw", "read_start"]
 
@@ -153,10 +153,24 @@ def read_raw(path: Path) -> tuple[NDArray[Any], Grid]:
         raise DataError(f"{path} has a damaged header: {error}.") from error
     if dtype.kind not in "biuf":
         raise DataError(f"{path} holds dtype {dtype}, not real numbers.", "Convert it.")
+    if offset < header["sizeof_hdr"]:
+        raise DataError(
+            f"{path} has a damaged header: its voxels begin at byte {offset} (vox_offset), within "
+            f"the {header['sizeof_hdr']} bytes of the header itself.",
+            "Write it anew with a tool that reads it right.",
+        )
     count = math.prod(grid.shape)
     end = offset + count * dtype.itemsize
-    content = _content(path, packed, max(end, 0), whole=True)
-    if offset < 0 or end > len(content):
+    # What cannot be in the file is not held up to there; its checksums are compared all the same.
+    held = end if end <= GROWTH * len(packed) else longest
+    content = _content(path, packed, held, whole=True)
+    if held < end:
+        raise DataError(
+            f"{path} is cut off: its header promises {count * dtype.itemsize} bytes of voxels, "
+            f"more than a file of {len(packed)} bytes can hold.",
+            "Copy or download it again.",
+        )
+    if end > len(content):
         raise DataError(
             f"{path} is cut off: its header promises {count * dtype.itemsize} bytes of voxels, "
             f"{max(0, len(content) - offset)} are there.",
