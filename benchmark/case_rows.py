@@ -10,21 +10,23 @@ import csv
 import io
 import struct
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
 
-from .atomic import replacing
-from .parquet import columns_of, table_writer
+from .atomic import replacing, unwritable
+from .parquet import TableWriter, columns_of
 from .scoring import SCORES, TABLES, CaseScores, arrow_schema
 
-__all__ = ["NAMES", "ScoreFiles", "decoded", "encoded"]
+__all__ = ["NAMES", "PRESETS", "ScoreFiles", "decoded", "encoded"]
 
 #: What is written, by file name.
 NAMES = (*(f"{name}.parquet" for name in TABLES), "scores.csv")
+#: What may be written beside, of another evaluator each.
+PRESETS = "preset-*.csv"
 _SIZES = struct.Struct(f"<{1 + len(TABLES)}Q")
 
 
@@ -59,6 +61,9 @@ def decoded(record: bytes) -> tuple[bytes, dict[str, pa.Table]]:
 class ScoreFiles:
     """The tables and the CSV, in the making; a context manager.
 
+    They appear together, or none does. What other evaluators made of an earlier scoring goes then:
+    beside these tables it would be taken for theirs.
+
     Args:
         out: Their folder. Nothing appears there if the block raises.
 
@@ -67,18 +72,22 @@ class ScoreFiles:
     """
 
     def __init__(self, out: Path) -> None:
+        self._out = out
         self.paths: Mapping[str, Path] = {
             **{name: out / f"{name}.parquet" for name in TABLES}, "csv": out / "scores.csv",
         }  # fmt: skip
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            # Left in the opposite order: all are written to their ends before the first appears.
+            partial = {name: stack.enter_context(replacing(p)) for name, p in self.paths.items()}
             self._writers = {
-                name: stack.enter_context(table_writer(self.paths[name], arrow_schema(columns)))
+                name: stack.enter_context(
+                    closing(TableWriter(partial[name], arrow_schema(columns)))
+                )
                 for name, columns in TABLES.items()
             }
-            path = stack.enter_context(replacing(self.paths["csv"]))
-            self._csv = stack.enter_context(path.open("wb"))
+            self._csv = stack.enter_context(partial["csv"].open("wb"))
             self._csv.write(_lines([SCORES]))
             self._stack = stack.pop_all()
         return self
@@ -90,6 +99,13 @@ class ScoreFiles:
         trace: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, trace)
+        if kind is None:
+            # Of an earlier scoring; those of this one appear later, once they are whole themselves.
+            for path in self._out.glob(PRESETS):
+                try:
+                    path.unlink()
+                except OSError as failure:
+                    raise unwritable(path, failure) from failure
 
     def add(self, record: bytes) -> None:
         """Write what :func:`encoded` made of a case behind the cases before."""

@@ -33,11 +33,13 @@ class ReadCase:
         id: The case.
         task: What is to be scored; None if the reference cannot be read.
         fault: What cannot be read, and why; empty if all can.
+        doubt: The same of its probabilities, without which the rest is scored.
     """
 
     id: str
     task: ScoreTask | None
     fault: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,7 @@ class Work:
             "image": reference.image,
             "reference_contours": reference.contours,
         }
-        fault, drawn = "", None
+        fault, doubt, drawn = "", None, None
         try:
             path, shape = self.outlines.get(case), reference.labels.shape
             contours = () if path is None else read_contours(path, shape)
@@ -120,8 +122,12 @@ class Work:
             task |= {"message": "no file of this case among the predictions"}
         if self.maps is not None:
             task["probabilities"], doubt = self.maps.of(case, reference.grid)
-            fault = fault or doubt or ""
-        return ReadCase(case, ScoreTask(prediction=drawn, **task), fault)
+        try:
+            return ReadCase(case, ScoreTask(prediction=drawn, **task), fault, doubt or "")
+        except BenchError as error:  # each file is right, and they do not fit: the case's own fault
+            path = self.found.get(case)
+            named = f"{path} cannot be scored" if path else f"Case {case!r} cannot be scored"
+            return ReadCase(case, None, f"{named}: {error.problem}")
 
     def score(self, case: ReadCase) -> CaseScores:
         """The rows of a case."""

@@ -13,6 +13,7 @@ from .errors import DataError
 from .regions import Label, Labels
 
 __all__ = [
+    "SPACINGS",
     "Attribute",
     "checked_affine",
     "checked_attributes",
@@ -24,6 +25,9 @@ __all__ = [
 
 Attribute = str | int | float | bool | None
 
+#: From a nanometre to a kilometre, in mm: beyond, squares of distances would lose digits; no unit
+#: of length leads there.
+SPACINGS = (1e-6, 1e6)
 #: No file of these names can be made on Windows, whatever its suffix.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
 #: Most file systems allow names of 255 bytes; what is added to an id needs the rest.
@@ -56,8 +60,8 @@ def checked_spacing(spacing: Any) -> tuple[float, float, float]:
         DataError: It is not that.
     """
     values = _floats(spacing)
-    # Beyond these bounds squares of distances would lose digits; no unit of length leads there.
-    if values is None or len(values) != 3 or not all(1e-6 <= s <= 1e6 for s in values):
+    low, high = SPACINGS
+    if values is None or len(values) != 3 or not all(low <= s <= high for s in values):
         shown = spacing if values is None else values
         raise DataError(
             f"Spacing is (z, y, x) in mm, all > 0; this is {shown}.", "Give 1e-6 to 1e6 mm."

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .case_rows import NAMES, ScoreFiles
+from .case_rows import NAMES, PRESETS, ScoreFiles
 from .casework import Work
 from .contour_notes import contour_notes
 from .contours.files import find_contours
@@ -69,6 +69,8 @@ class Summary:
         files: Path by name: ``scores``, ``counts``, ``features`` and ``csv``.
         resumed: How many cases an earlier, unfinished scoring had done.
         jobs: How many processes scored the others.
+        incomplete: Message by case, for those whose probabilities could not be read; what needs
+            none of them is scored all the same.
     """
 
     out: Path
@@ -79,6 +81,7 @@ class Summary:
     files: Mapping[str, Path]
     resumed: int = 0
     jobs: int = 1
+    incomplete: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def scored(self) -> int:
@@ -163,8 +166,9 @@ def evaluate(
     work = Work(source, found, codes, metrics, outlines, maps)
     reporter = reporter or Reporter()
     failed: dict[str, str] = {}
+    doubts: dict[str, str] = {}
     with ExitStack() as stack:
-        kept = stack.enter_context(Kept(out, (*NAMES, "preset-*.csv")))
+        kept = stack.enter_context(Kept(out, (*NAMES, PRESETS)))
         # Opened before the first case is scored: a folder that cannot be written costs no wait.
         files = stack.enter_context(ScoreFiles(out))
         notes = _checked(source, found, maps)
@@ -173,6 +177,8 @@ def evaluate(
         resumed = len(done)
         if done:
             reporter.note(f"{resumed} of {len(keys)} cases were scored already")
+        if jobs is not None and jobs > 1 and not source.threads:
+            reporter.note(f"a data set's cases are scored in one process, not in {jobs}")
         waiting = {case: key for case, key in keys.items() if case not in done}
         journals = kept.fresh(_processes(jobs, source, len(waiting)))
         try:
@@ -184,6 +190,8 @@ def evaluate(
                         done[one.case] = one.where
                         if one.fault:
                             failed[one.case] = one.fault
+                        elif one.doubt:
+                            doubts[one.case] = one.doubt
                         advance(one.case)
                     files.add(kept.read(done.pop(case)))
                     if watch is not None:
@@ -192,6 +200,7 @@ def evaluate(
             raise Interrupted(out, len(kept.find(keys)), len(keys)) from None
     missing = tuple(c for c in source.ids if c not in found and c not in failed)
     failed = {c: failed[c] for c in source.ids if c in failed}
+    doubts = {c: doubts[c] for c in source.ids if c in doubts}
     named = any(name not in mask_metrics() for name in metrics or ())
     notes += contour_notes(
         files.paths["scores"],
@@ -202,7 +211,7 @@ def evaluate(
         drawn=contours is not None,
     )
     return Summary(
-        out, len(source.ids), missing, failed, notes, files.paths, resumed, len(journals)
+        out, len(source.ids), missing, failed, notes, files.paths, resumed, len(journals), doubts
     )
 
 

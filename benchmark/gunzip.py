@@ -6,6 +6,7 @@ other threads run meanwhile. Where its wheel cannot be imported, zlib gives the 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ try:
 except ImportError:  # an unusual platform without a wheel
     import zlib as _found  # type: ignore[no-redef]
 
-__all__ = ["LIBRARY", "MAGIC", "GunzipError", "gunzip"]
+__all__ = ["GROWTH", "LIBRARY", "MAGIC", "GunzipError", "gunzip"]
 
 _zlib: Any = _found
 #: What decompresses.
@@ -23,9 +24,11 @@ LIBRARY: str = _zlib.__name__.rpartition(".")[2]
 #: How every gzip begins.
 MAGIC = b"\x1f\x8b"
 #: No deflate stream grows by more than about 1032.
-_GROWTH = 1100
+GROWTH = 1100
 _GZIP = 16 + 15
 _PIECE = 1 << 20
+_FED = 1 << 16
+_ZEROS = re.compile(rb"\0*")
 # Linux's allocator gives freed blocks of this kind back to the system, and gets them anew page by
 # page, which costs more than decompressing into them, until a larger one was freed. No page of this
 # one is ever touched; elsewhere it does nothing.
@@ -50,36 +53,36 @@ def gunzip(packed: bytes, limit: int, *, whole: bool = True) -> bytes:
     Raises:
         GunzipError: Damaged, or cut off and ``whole``.
     """
-    limit = min(limit, _GROWTH * len(packed))
+    limit = min(limit, GROWTH * len(packed))
+    view, offset = memoryview(packed), 0
     parts: list[bytes] = []
     missing = limit
     try:
-        while packed:
+        while offset < len(packed):
             member = _zlib.decompressobj(_GZIP)
-            parts.append(_start(member, packed, missing))
-            missing -= len(parts[-1])
-            if not whole and missing == 0:
-                break
-            _drain(member, whole)
-            packed = member.unused_data.lstrip(b"\0")
+            # What a call leaves of its input is copied. One that is given all takes nearly all of
+            # one member; of many, each would have all that follow copied.
+            size = _FED if offset else len(packed)
+            while not member.eof:
+                fed = view[offset : offset + size]
+                size = _FED
+                found = member.decompress(fed, missing or _PIECE)  # 0 is no limit to zlib
+                left = member.unused_data if member.eof else member.unconsumed_tail
+                offset += len(fed) - len(left)
+                if missing and found:
+                    parts.append(found)
+                    missing -= len(found)
+                if not whole and not missing:
+                    return _joined(parts)
+                if not (fed or found or member.eof):
+                    if not whole:
+                        return _joined(parts)
+                    raise GunzipError("it ends before its end-of-stream mark")
+            offset = _ZEROS.match(packed, offset).end()  # type: ignore[union-attr]  # it may be empty
     except _zlib.error as error:
         raise GunzipError(str(error).rpartition(": ")[2]) from None
+    return _joined(parts)
+
+
+def _joined(parts: list[bytes]) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _start(member: Any, packed: bytes, limit: int) -> bytes:
-    # A limit of 0 means none to zlib.
-    if limit:
-        return bytes(member.decompress(packed, limit))
-    member.decompress(packed, 1)
-    return b""
-
-
-def _drain(member: Any, whole: bool) -> None:
-    """To the end of a member, in pieces that are not kept."""
-    while not member.eof:
-        waiting = member.unconsumed_tail
-        if not member.decompress(waiting, _PIECE) and not member.eof:
-            if not whole:
-                return
-            raise GunzipError("it ends before its end-of-stream mark")

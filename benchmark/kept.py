@@ -7,7 +7,6 @@ case whose files, options and code are still those that it was scored with.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +23,9 @@ __all__ = ["FOLDER", "Kept", "Where"]
 
 #: Name of the folder, inside the output folder.
 FOLDER = ".scoring"
+_LOCK = "lock"
+#: To enter a folder that others remove as they leave.
+_TRIES = 100
 
 
 class Where(NamedTuple):
@@ -55,9 +57,7 @@ class Kept:
 
     def __enter__(self) -> Self:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.folder / "lock", timeout=0)
-            self._lock.acquire()
+            self._acquire()
         except Timeout:
             raise DataError(
                 f"Another process is scoring into {self._out}.",
@@ -78,12 +78,37 @@ class Kept:
         trace: TracebackType | None,
     ) -> None:
         if kind is None or not self._useful():
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._clear()
         self._lock.release()
-        if not any(self.journals()):  # where an open file cannot be removed
-            with suppress(OSError):
-                (self.folder / "lock").unlink(missing_ok=True)
-                self.folder.rmdir()
+        # Whoever holds the folder by now has a lock in it, and a folder that is not empty stays.
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    def _acquire(self) -> None:
+        self._lock = FileLock(self.folder / _LOCK, timeout=0)
+        for left in reversed(range(_TRIES)):
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire()
+            # One who was done has removed the folder meanwhile; for mkdir, as it looked at it.
+            except (FileNotFoundError, FileExistsError):
+                if not left:
+                    raise
+            else:
+                return
+
+    def _clear(self) -> None:
+        """Empty the folder, by right of the lock, which therefore goes last.
+
+        From then on others may enter, and nothing more is removed that could be theirs. One who
+        has opened the lock that was removed cannot acquire it: :class:`FileLock` sees that it has
+        no name any more. Where an open file cannot be removed, releasing the lock removes it.
+        """
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                if path.name != _LOCK:
+                    path.unlink()
+            (self.folder / _LOCK).unlink()
 
     def _useful(self) -> bool:
         return any(key != NEVER for path in self.journals() for key, _ in records(path))

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import SPACINGS
 from .errors import DataError
 from .grid import Grid
-from .gunzip import MAGIC, GunzipError, gunzip
+from .gunzip import GROWTH, MAGIC, GunzipError, gunzip
 
 __all__ = ["HEADERS", "Header", "grid_of", "read_header", "read_raw", "read_start"]
 
@@ -107,9 +108,11 @@ def grid_of(path: Path, header: Header) -> Grid:
             "Split a series into one file per volume; stack single slices.",
         )
     pixdim = tuple(float(v) for v in header["pixdim"][1:4])
-    if not all(math.isfinite(v) and v != 0 for v in pixdim):
+    low, high = SPACINGS
+    if not all(low <= abs(v) <= high for v in pixdim):  # not so for NaN
         raise DataError(
-            f"{path} has spacing (pixdim) {pixdim} mm (x, y, z); every one must be > 0.",
+            f"{path} has spacing (pixdim) {pixdim} mm (x, y, z); every one must be > 0, "
+            f"from {low:g} to {high:g}.",
             "Set pixdim in the header to the true voxel size.",
         )
     unit = header.get_xyzt_units()[0]
@@ -150,10 +153,24 @@ def read_raw(path: Path) -> tuple[NDArray[Any], Grid]:
         raise DataError(f"{path} has a damaged header: {error}.") from error
     if dtype.kind not in "biuf":
         raise DataError(f"{path} holds dtype {dtype}, not real numbers.", "Convert it.")
+    if offset < header["sizeof_hdr"]:
+        raise DataError(
+            f"{path} has a damaged header: its voxels begin at byte {offset} (vox_offset), within "
+            f"the {header['sizeof_hdr']} bytes of the header itself.",
+            "Write it anew with a tool that reads it right.",
+        )
     count = math.prod(grid.shape)
     end = offset + count * dtype.itemsize
-    content = _content(path, packed, max(end, 0), whole=True)
-    if offset < 0 or end > len(content):
+    # What cannot be in the file is not held up to there; its checksums are compared all the same.
+    held = end if end <= GROWTH * len(packed) else longest
+    content = _content(path, packed, held, whole=True)
+    if held < end:
+        raise DataError(
+            f"{path} is cut off: its header promises {count * dtype.itemsize} bytes of voxels, "
+            f"more than a file of {len(packed)} bytes can hold.",
+            "Copy or download it again.",
+        )
+    if end > len(content):
         raise DataError(
             f"{path} is cut off: its header promises {count * dtype.itemsize} bytes of voxels, "
             f"{max(0, len(content) - offset)} are there.",

@@ -38,6 +38,7 @@ class TableWriter:
     """Takes rows one by one or in batches and holds at most one row group of them in memory."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path = path
         self.rows = 0
         self._schema = schema
         self._tables: list[pa.Table] = []

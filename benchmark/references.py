@@ -234,11 +234,17 @@ class DatasetReferences:
             return None  # it has no source to read: nobody knows whether it is still the same
 
     def stamp(self, case: str) -> Any:
-        """Stamps of the files that the data set names; None if it names none."""
+        """Stamps of the files that the data set names; None if it names none, or other things.
+
+        A path that leads to no file, or to a folder whose files may change while it does not, says
+        nothing about what a case is made of.
+        """
         try:
-            return [file_stamp(path) for path in self.dataset.files(case)] or None
+            paths = [Path(path) for path in self.dataset.files(case)]
+            stamps = [file_stamp(path) if path.is_file() else None for path in paths]
         except Exception:  # a stranger's data set may raise anything; loading will say so
             return None
+        return stamps if stamps and None not in stamps else None
 
     def contoured(self, case: str) -> bool:
         """Nobody knows before it is loaded."""

@@ -47,11 +47,13 @@ class Done(NamedTuple):
         case: Its id.
         fault: What could not be read of it; empty if all could.
         where: Its record.
+        doubt: What could not be read of its probabilities.
     """
 
     case: str
     fault: str
     where: Where
+    doubt: str = ""
 
 
 def usable_cpus() -> int:
@@ -116,12 +118,12 @@ def score_all(
     with Journal(journals[0]) as journal:
         for case in frugal(reading):
             place = _keep(work, journal, case, keys[case.id])
-            yield Done(case.id, case.fault, Where(journal.path, place))
+            yield Done(case.id, case.fault, Where(journal.path, place), case.doubt)
 
 
 def _keep(work: Work, journal: Journal, case: ReadCase, key: bytes | None) -> Place:
     # A fault may pass, a network disk come back, with the file as it was: it is tried again.
-    usable = key if key is not None and not case.fault else NEVER
+    usable = key if key is not None and not (case.fault or case.doubt) else NEVER
     return journal.append(usable, encoded(work.score(case)))
 
 
@@ -154,13 +156,13 @@ def _in_processes(
             ready: list[Any] = wait([c for c, count in asked.items() if count])
             for connection in ready:
                 process, path = workers[connection]
-                case, fault, place = _answer(connection, process)
+                case, fault, place, doubt = _answer(connection, process)
                 asked[connection] -= 1
                 ask(connection)
-                yield Done(case, fault, Where(path, place))
+                yield Done(case, fault, Where(path, place), doubt)
 
 
-def _answer(connection: Connection, process: BaseProcess) -> tuple[str, str, Place]:
+def _answer(connection: Connection, process: BaseProcess) -> tuple[str, str, Place, str]:
     try:
         answer = connection.recv()
     except (EOFError, OSError):
@@ -172,8 +174,8 @@ def _answer(connection: Connection, process: BaseProcess) -> tuple[str, str, Pla
         ) from None
     if isinstance(answer, Exception):
         raise answer
-    case, fault, place = answer
-    return case, fault, Place(*place)
+    case, fault, place, doubt = answer
+    return case, fault, Place(*place), doubt
 
 
 @contextmanager
@@ -220,7 +222,7 @@ def _serve(connection: Connection, work: Work, path: Path) -> None:
                 reading = ahead(asked, lambda item: (item[1], work.read(item[0])))
                 for key, case in frugal(reading):
                     place = _keep(work, journal, case, key)
-                    connection.send((case.id, case.fault, tuple(place)))
+                    connection.send((case.id, case.fault, tuple(place), case.doubt))
         except BenchError as error:
             connection.send(error)
         except (BrokenPipeError, ConnectionResetError, EOFError):

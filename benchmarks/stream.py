@@ -28,7 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from metrics import heart
+from workloads import heart
 
 from benchmark.journal import records
 from benchmark.kept import FOLDER

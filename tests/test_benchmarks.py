@@ -54,6 +54,13 @@ def heart():
     return labels
 
 
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "benchmarks").glob("*.py")))
+def test_every_script_can_be_imported(scripts, name):
+    module = scripts(name)
+    assert Path(module.__file__) == ROOT / "benchmarks" / f"{name}.py"
+    assert module.__doc__
+
+
 def test_alterations_by_hand(scripts):
     altered = scripts("altered").ALTERED
     found = {name: alter(heart(), SPACING) for name, alter in altered.items()}

@@ -396,6 +396,28 @@ def test_options_of_score_that_do_not_fit(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("beside", "option", "value"),
+    [
+        ("--dataset", "--labels", "scar=3"),
+        ("--dataset", "--images", "images"),
+        ("--dataset", "--apex", "first"),
+        ("--reference", "--role", "test"),
+    ],
+)
+def test_options_of_score_that_would_be_ignored(
+    bench: Bench, tmp_path: Path, beside: str, option: str, value: str
+) -> None:
+    reference, prediction = _pair(tmp_path)
+    where = "emidec" if beside == "--dataset" else reference
+    code, _, err = bench(
+        "score", beside, where, "-p", prediction, "-o", tmp_path / "out", option, value
+    )
+    assert code == 2
+    assert f"{option} says nothing beside {beside}. Leave it out" in " ".join(err.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_unwritable_output_is_said_before_anything_is_scored(
     bench: Bench, tmp_path: Path
 ) -> None:

@@ -22,7 +22,7 @@ from benchmark.masks import find_files
 from benchmark.nifti import write_labels
 from benchmark.plan import resolve
 from benchmark.plugins import Dataset
-from benchmark.scoring import SCORES, TABLES, arrow_schema
+from benchmark.scoring import SCORES, TABLES, ScoreTask, arrow_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 EMIDEC = Path(os.environ.get("SCARBENCH_EMIDEC", ROOT.parent / "shared" / "data" / "emidec"))
@@ -340,6 +340,31 @@ def test_emidec_against_itself_is_perfect_and_one_voxel_to_the_side_is_the_spaci
         where = {"case": name, "region": "lv", "level": "volume"}
         assert value(rows, metric="dice", **where) == pytest.approx(overlap[name], abs=1e-12)
         assert value(rows, metric="hd", dim="3d", **where) == pytest.approx(spacing, abs=1e-6)
+
+
+def test_a_spacing_nobody_has_is_the_fault_of_its_case(folders: tuple[Path, Path, Path]) -> None:
+    for folder in folders[:2]:
+        save(folder / "b.nii.gz", heart(), (1.5, 1.25, 2e6))
+    summary = evaluate(*folders)
+    assert list(summary.failed) == ["b"]
+    assert str(folders[0] / "b.nii.gz") in summary.failed["b"]
+    assert summary.scored == 2
+
+
+def test_what_does_not_fit_together_is_the_fault_of_its_case(
+    folders: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def task(**given: Any) -> ScoreTask:
+        if given["case"] == "b":
+            raise DataError("They do not fit.")
+        return ScoreTask(**given)
+
+    monkeypatch.setattr("benchmark.casework.ScoreTask", task)
+    summary = evaluate(*folders)
+    path = folders[1] / "b.nii.gz"
+    assert summary.failed == {"b": f"{path} cannot be scored: They do not fit."}
+    rows = [r for r in table(folders[2]) if r["case"] == "b"]
+    assert {r["status"] for r in rows} == {"error", "not_applicable"}  # no image
 
 
 @needs_emidec

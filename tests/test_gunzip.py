@@ -63,6 +63,41 @@ def test_a_limit_holds_whatever_it_would_grow_to(library: str) -> None:
         tracemalloc.stop()
 
 
+def test_what_follows_is_not_copied_for_each_of_many_members(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    class Counted:
+        def __init__(self, wbits: int) -> None:
+            self._member = made(wbits)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._member, name)
+
+        def decompress(self, fed: bytes, limit: int) -> bytes:
+            given.append(len(fed))
+            return self._member.decompress(fed, limit)
+
+    made = module._zlib.decompressobj
+    monkeypatch.setattr(module._zlib, "decompressobj", Counted)
+    packed = gzip.compress(b"") * 20_000 + gzip.compress(b"abc")
+    assert gunzip(packed, 1000) == b"abc"
+    assert len(given) < 50_000
+    assert sorted(given)[-1] == len(packed)
+    assert sorted(given)[-2] <= 65_536
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_what_is_not_wanted_is_fed_in_pieces(library: str, level: int) -> None:
+    noise = random.Random(0).randbytes(3 << 20)
+    packed = gzip.compress(noise, level) * 2
+    for limit in (5, 1 << 20, len(noise), len(noise) + 5, len(noise) * 2):
+        assert gunzip(packed, limit) == (noise * 2)[:limit]
+    with pytest.raises(GunzipError, match="ends before"):
+        gunzip(packed[:-1], 5)
+
+
 def test_an_absurd_limit_is_no_allocation(library: str) -> None:
     assert gunzip(gzip.compress(b"abc"), 1 << 80) == b"abc"
 

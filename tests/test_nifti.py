@@ -149,7 +149,7 @@ def test_a_series_or_a_single_slice_is_refused(
     assert f"has {axes} axes, shape {shape}; one 3-D volume (x, y, z) is needed" in message
 
 
-@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf, 2e6, 2.0**-24])
 def test_an_impossible_spacing_is_refused(tmp_path: Path, bad: float) -> None:
     pixdim = [1, 1.5, bad, 10, 0, 0, 0, 0]
     path = save(tmp_path / "a.nii", np.zeros((2, 3, 4), np.uint8), pixdim=pixdim)
@@ -287,7 +287,31 @@ def test_a_header_that_promises_the_moon_is_a_cut_off_file(tmp_path: Path) -> No
         tmp_path / "a.nii.gz", np.zeros((2, 3, 4), np.int16), dim=[3] + [32767] * 3 + [1] * 4
     )
     message = refusal(path)
-    assert "is cut off: its header promises 70362301923326 bytes of voxels, 48 are there" in message
+    size = path.stat().st_size
+    assert "is cut off: its header promises 70362301923326 bytes of voxels, more than a" in message
+    assert f"file of {size} bytes can hold" in message
+
+
+def test_a_header_that_promises_the_moon_makes_nothing_be_held(tmp_path: Path) -> None:
+    path = save(
+        tmp_path / "a.nii.gz", np.zeros((2, 3, 4), np.int16), dim=[3] + [32767] * 3 + [1] * 4
+    )
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + bytes(96 << 20)))
+    tracemalloc.start()
+    try:
+        assert "bytes can hold" in refusal(path)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("offset", [0, 347, -8])
+def test_voxels_do_not_begin_within_the_header(tmp_path: Path, offset: float) -> None:
+    path = save(tmp_path / "a.nii", np.zeros((2, 3, 4), np.int16))
+    raw = bytearray(path.read_bytes())
+    raw[108:112] = np.float32(offset).tobytes()
+    path.write_bytes(raw)
+    assert f"its voxels begin at byte {offset} (vox_offset), within the 348" in refusal(path)
 
 
 def test_a_file_that_grows_past_its_header_is_read_in_bounded_memory(tmp_path: Path) -> None:

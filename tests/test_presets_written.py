@@ -120,6 +120,14 @@ def test_an_unknown_preset_is_refused_before_anything_is_written(bench, folders,
     assert not (tmp_path / "s").exists()
 
 
+def test_only_what_was_asked_for_last_stands_beside_the_tables(bench, folders, tmp_path):
+    words = ("score", "-r", "r", "-p", "p", "-o", "s", "--metric", "dice")
+    for asked in (("medpy", "acdc-official"), ("medpy",), ()):
+        bench(*words, *(word for name in asked for word in ("--preset", name)))
+        found = sorted(p.name for p in (tmp_path / "s").glob("preset-*.csv"))
+        assert found == sorted(f"preset-{name}.csv" for name in asked)
+
+
 def test_what_does_not_fit_leaves_no_file(bench, folders, tmp_path):
     write(tmp_path / "more", zz=heart())
     code, _, err = bench("score", "-r", "r", "-p", "more", "-o", "s", "--preset", "medpy")

@@ -220,11 +220,28 @@ def test_a_case_without_a_map_is_told_and_counts_as_the_worst(folders: Path) -> 
 def test_a_map_that_cannot_be_read_is_a_failure_and_the_labels_are_scored(folders: Path) -> None:
     save(folders / "maps" / "scar" / "b.nii.gz", np.full(SHAPE, 7.0))
     summary, rows = scored(folders)
-    assert list(summary.failed) == ["b"]
-    assert "holds 7, which is no probability" in summary.failed["b"]
+    assert (summary.scored, summary.failed, list(summary.incomplete)) == (2, {}, ["b"])
+    assert "holds 7, which is no probability" in summary.incomplete["b"]
     rows = rows[rows["case"] == "b"].set_index("metric")
     assert (rows.loc["dice", "status"], rows.loc["ece", "status"]) == ("ok", "error")
-    assert rows.loc["ece", "message"] == summary.failed["b"]
+    assert rows.loc["ece", "message"] == summary.incomplete["b"]
+    assert scored(folders, jobs=2)[0].incomplete == summary.incomplete
+
+
+def test_the_exit_code_tells_of_a_map_but_not_that_nothing_was_measured(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for case in "ab":
+        (folders / "maps" / "scar" / f"{case}.nii.gz").write_bytes(b"no map")
+    words = ["score", "-r", "ref", "-p", "pred", "-o", "out", "--probabilities", "maps"]
+    words = [str(folders / w) if w in ("ref", "pred", "out", "maps") else w for w in words]
+    assert run_app(app, words) == 4
+    told = capsys.readouterr()
+    assert "2 of 2 cases scored" in told.out
+    assert f"error: probabilities of a: {folders / 'maps' / 'scar' / 'a.nii.gz'}" in told.err
+    assert run_app(app, [*words, "--json"]) == 4
+    found = json.loads(capsys.readouterr().out)
+    assert (found["scored"], found["failed"], list(found["incomplete"])) == (2, {}, ["a", "b"])
 
 
 def test_maps_that_fit_no_reference_stop_everything(folders: Path) -> None:

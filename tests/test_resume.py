@@ -27,10 +27,12 @@ from benchmark import Case, CaseInfo, Dataset, Segmentation, Study, Volume, case
 from benchmark.case_rows import ScoreFiles, encoded
 from benchmark.errors import DataError, UsageError
 from benchmark.evaluate import Interrupted, evaluate
-from benchmark.journal import records
+from benchmark.journal import KEY, Journal, records
 from benchmark.kept import FOLDER, Kept
+from benchmark.parquet import TableWriter
 from benchmark.presets import PresetTable, preset
 from benchmark.progress import Reporter
+from benchmark.references import DatasetReferences, file_stamp
 from benchmark.scoring import CaseScores, ScoreTask, score_case
 from benchmark.workers import AHEAD, ahead, frugal
 
@@ -375,6 +377,72 @@ def test_two_at_once_do_not_write_into_one_folder(folders: Folders) -> None:
     evaluate(*folders)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_who_leaves_takes_nothing_from_who_enters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Another enters just before the lock is released, where it has no name, or just after."""
+    leaving, entering, third = (Kept(tmp_path, NAMES) for _ in range(3))
+    with leaving:
+        (leaving.folder / "000001.journal").touch()
+        release = leaving._lock.release
+
+        def meanwhile() -> None:
+            if moment == "after":
+                release()
+            entering.__enter__()
+            with Journal(entering.fresh(1)[0]) as journal:
+                journal.append(bytes(range(KEY)), b"rows")
+            release()
+
+        monkeypatch.setattr(leaving._lock, "release", meanwhile)
+    assert kept(tmp_path) == 1
+    with pytest.raises(DataError, match="Another process is scoring into"):
+        third.__enter__()
+    entering.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_lock_that_was_removed_lets_nobody_in(tmp_path: Path) -> None:
+    flock = pytest.importorskip("fcntl").flock
+    (tmp_path / FOLDER).mkdir()
+    first, second = Kept(tmp_path, NAMES), Kept(tmp_path, NAMES)
+
+    def late(file: int, how: int) -> None:
+        # Between opening and locking, the first one leaves and another enters.
+        patch.undo()
+        first.__exit__(None, None, None)
+        second.__enter__()
+        flock(file, how)
+
+    first.__enter__()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fcntl.flock", late)
+        with pytest.raises(DataError, match="Another process is scoring into"):
+            Kept(tmp_path, NAMES).__enter__()
+    second.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_vanishes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Path.mkdir
+    removed = []
+
+    def mkdir(path: Path, **options: Any) -> None:
+        made(path, **options)
+        if path.name == FOLDER and len(removed) < 3:
+            removed.append(path.rmdir())
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with Kept(tmp_path, NAMES) as held:
+        assert held.folder.is_dir()
+    assert len(removed) == 3
+
+
 def test_temporary_files_of_killed_processes_go_and_others_stay(folders: Folders) -> None:
     out = folders[2]
     out.mkdir()
@@ -482,3 +550,56 @@ def test_tables_in_the_making_hold_a_bounded_part_of_their_rows(tmp_path: Path) 
                 most = max(most, pa.total_allocated_bytes())
             highest.append(most)
     assert highest[1] < 1.2 * highest[0]
+
+
+@pytest.mark.parametrize("named", ["nowhere", ".", ""])
+def test_what_is_no_file_tells_nothing_of_a_case(tmp_path: Path, named: str) -> None:
+    class Wrong(Drawn):
+        def files(self, case_id: str) -> list[Path]:
+            return [*super().files(case_id), Path(self.root) / (named or case_id)]
+
+    for i in range(3):
+        (tmp_path / f"c{i}").write_text(str(i))
+    stamp = DatasetReferences(Wrong(root=str(tmp_path))).stamp("c0")
+    assert stamp == (None if named else [file_stamp(tmp_path / "c0")] * 2)
+
+
+@pytest.mark.parametrize("full", ["counts.parquet", "features.parquet", "scores.parquet"])
+def test_tables_are_replaced_together_or_not_at_all(
+    folders: Folders, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    out = folders[2]
+    evaluate(*folders)
+    (out / "preset-medpy.csv").write_text("an earlier one")
+    close = TableWriter.close
+
+    def failing(writer: TableWriter) -> None:
+        close(writer)
+        if writer.path.name.startswith(f".{full}."):
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TableWriter, "close", failing)
+        with pytest.raises(DataError, match=r"cannot be written: No space left on device"):
+            evaluate(*folders, metrics=["dice"])
+    assert (out / "preset-medpy.csv").read_text() == "an earlier one"
+    assert {name: (out / name).read_bytes() for name in NAMES} == undisturbed
+    evaluate(*folders)  # and what was made of other tables is not there beside them
+    assert contents(out) == undisturbed
+
+
+def test_jobs_that_a_data_set_cannot_have_are_told_of(tmp_path: Path) -> None:
+    class Told(Reporter):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    for i in range(3):
+        (tmp_path / f"c{i}").write_text(str(i))
+        save(tmp_path / "pred" / f"c{i}.nii.gz", heart(1))
+    for jobs in (None, 1, 3):
+        notes: list[str] = []
+        data = Drawn(root=str(tmp_path))
+        summary = evaluate(data, tmp_path / "pred", tmp_path / "o", jobs=jobs, reporter=Told())
+        assert summary.jobs == 1
+        told = ["a data set's cases are scored in one process, not in 3"]
+        assert notes == (told if jobs == 3 else [])

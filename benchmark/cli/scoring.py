@@ -25,6 +25,11 @@ __all__ = ["score_command"]
 NOTHING_MEASURED = 3
 FAILED_CASES = 4
 INTERRUPTED = 130
+#: What to do with an option that would be ignored, by what it stands beside.
+_INSTEAD = {
+    "--dataset": "Leave it out: a data set brings labels, images and apex of its own.",
+    "--reference": "Leave it out: roles are those of a data set, --dataset NAME.",
+}
 
 
 def score_command(
@@ -85,7 +90,10 @@ def score_command(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(help="Processes to score in; by default one per CPU, fewer for few cases."),
+        typer.Option(
+            help="Processes to score in; by default one per CPU, fewer for few cases, and one "
+            "with --dataset."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
@@ -106,6 +114,14 @@ def score_command(
             raise UsageError(f"There is no role {role!r}.", near_misses(role, ROLES))
     if apex not in (None, "first", "last"):
         raise UsageError(f"--apex {apex!r}: a stack's apex is 'first', 'last' or not said.")
+    beside, options = (
+        ("--dataset", {"--labels": labels, "--images": images, "--apex": apex})
+        if dataset is not None
+        else ("--reference", {"--role": roles})
+    )
+    for option, given in options.items():
+        if given:
+            raise UsageError(f"{option} says nothing beside {beside}.", _INSTEAD[beside])
     source: Path | Dataset
     if dataset is not None:
         source = _dataset(dataset, reference)
@@ -148,7 +164,7 @@ def score_command(
             _print_preset(table)
     if summary.scored == 0 or not _rows(summary):
         raise typer.Exit(NOTHING_MEASURED)
-    if summary.failed:
+    if summary.failed or summary.incomplete:
         raise typer.Exit(FAILED_CASES)
 
 
@@ -199,6 +215,7 @@ def _as_json(summary: Summary, lines: list[Line]) -> dict[str, Any]:
         "resumed": summary.resumed,
         "jobs": summary.jobs,
         "means": [asdict(one) for one in lines],
+        "incomplete": dict(summary.incomplete),
     }
 
 
@@ -209,6 +226,8 @@ def _print(summary: Summary, lines: list[Line]) -> None:
         line(f"missing: {case} has no prediction", error=True)
     for case, message in summary.failed.items():
         line(f"error: {case}: {message}", error=True)
+    for case, message in summary.incomplete.items():
+        line(f"error: probabilities of {case}: {message}", error=True)
     rows = [
         (
             one.region,
