@@ -8,11 +8,11 @@ mistakes in the whole set: all of them are named together, and nothing is scored
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .case_rows import NAMES, PRESETS, ScoreFiles
 from .casework import Work
@@ -33,6 +33,9 @@ from .references import DatasetReferences, FolderReferences, References
 from .scoring import ScoreTask
 from .types import Role
 from .workers import score_all, usable_cpus
+
+if TYPE_CHECKING:
+    from .presets import PresetTable
 
 __all__ = ["Interrupted", "Summary", "evaluate"]
 
@@ -106,6 +109,7 @@ def evaluate(
     reference_contours: Path | None = None,
     contours: Path | None = None,
     jobs: int | None = 1,
+    presets: Sequence[PresetTable] = (),
 ) -> Summary:
     """Score a folder of predictions and write ``scores``, ``counts``, ``features`` and a CSV.
 
@@ -134,6 +138,7 @@ def evaluate(
         jobs: How many processes to score in; the files do not depend on it. None: one for each
             CPU, but for few cases fewer. The cases of a data set are scored in this process. A
             script that asks for several has to guard its main code as multiprocessing wants it.
+        presets: Given each case too; opened once the arguments are right, and closed at the end.
 
     Raises:
         DataError: A folder is missing or empty, ``out`` cannot be written or is written to by
@@ -165,10 +170,14 @@ def evaluate(
     maps = None if probabilities is None else StoredProbabilities(probabilities)
     work = Work(source, found, codes, metrics, outlines, maps)
     reporter = reporter or Reporter()
+    watching = [*([] if watch is None else [watch]), *(table.add for table in presets)]
     failed: dict[str, str] = {}
     doubts: dict[str, str] = {}
     with ExitStack() as stack:
         kept = stack.enter_context(Kept(out, (*NAMES, PRESETS)))
+        # They appear after the tables, with which those of an earlier scoring go.
+        for table in presets:
+            stack.enter_context(table)
         # Opened before the first case is scored: a folder that cannot be written costs no wait.
         files = stack.enter_context(ScoreFiles(out))
         notes = _checked(source, found, maps)
@@ -194,8 +203,8 @@ def evaluate(
                             doubts[one.case] = one.doubt
                         advance(one.case)
                     files.add(kept.read(done.pop(case)))
-                    if watch is not None:
-                        _show(work, case, watch)
+                    if watching:
+                        _show(work, case, watching)
         except KeyboardInterrupt:
             raise Interrupted(out, len(kept.find(keys)), len(keys)) from None
     missing = tuple(c for c in source.ids if c not in found and c not in failed)
@@ -224,11 +233,12 @@ def _processes(jobs: int | None, source: References, cases: int) -> int:
     return max(1, min(jobs, cases))
 
 
-def _show(work: Work, case: str, watch: Callable[[ScoreTask], None]) -> None:
+def _show(work: Work, case: str, watching: Iterable[Callable[[ScoreTask], None]]) -> None:
     # Read once more: it may have been scored by another process, or by one that was killed.
     task = work.read(case).task
     if task is not None:
-        watch(task)
+        for watch in watching:
+            watch(task)
 
 
 def _checked(

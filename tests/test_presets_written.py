@@ -128,6 +128,24 @@ def test_only_what_was_asked_for_last_stands_beside_the_tables(bench, folders, t
         assert found == sorted(f"preset-{name}.csv" for name in asked)
 
 
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--metric", "dicee"), "'dice'"),
+        (("--metric", "ece"), "--probabilities"),
+        (("--jobs", "0"), "0 jobs"),
+        (("--labels", "scra=3"), "scra"),
+        (("--contours", "p"), "--reference-contours"),
+        (("--images", "nowhere"), "nowhere"),
+    ],
+)
+def test_what_is_wrong_from_the_start_makes_no_folder(bench, folders, tmp_path, more, says):
+    code, _, err = bench(*folders, "-o", "s", "--preset", "medpy", *more)
+    assert code == 2
+    assert says in err
+    assert not (tmp_path / "s").exists()
+
+
 def test_what_does_not_fit_leaves_no_file(bench, folders, tmp_path):
     write(tmp_path / "more", zz=heart())
     code, _, err = bench("score", "-r", "r", "-p", "more", "-o", "s", "--preset", "medpy")

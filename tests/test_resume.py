@@ -392,14 +392,14 @@ def test_who_leaves_takes_nothing_from_who_enters(
             if moment == "after":
                 release()
             entering.__enter__()
-            with Journal(entering.fresh(1)[0]) as journal:
-                journal.append(bytes(range(KEY)), b"rows")
             release()
 
         monkeypatch.setattr(leaving._lock, "release", meanwhile)
-    assert kept(tmp_path) == 1
+    with Journal(entering.fresh(1)[0]) as journal:
+        journal.append(bytes(range(KEY)), b"rows")
     with pytest.raises(DataError, match="Another process is scoring into"):
         third.__enter__()
+    assert kept(tmp_path) == 1
     entering.__exit__(None, None, None)
     assert list(tmp_path.iterdir()) == []
 

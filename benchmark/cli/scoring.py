@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..overview import Line
     from ..plugins import Dataset
     from ..presets import PresetTable
-    from ..scoring import ScoreTask
 
 __all__ = ["score_command"]
 
@@ -101,8 +100,6 @@ def score_command(
 
     Interrupted or killed, the same command goes on with the cases that are left.
     """
-    from contextlib import ExitStack
-
     from ..evaluate import evaluate
     from ..labels import CANONICAL, parse_labels
     from ..overview import overview
@@ -130,13 +127,8 @@ def score_command(
     else:
         raise UsageError("There is no reference.", "Add --reference DIR or --dataset NAME.")
     chosen = [preset(name) for name in dict.fromkeys(presets or ())]
-    with _told_how_to_go_on(), ExitStack() as stack:
-        tables = [stack.enter_context(PresetTable(p, out / f"preset-{p.name}.csv")) for p in chosen]
-
-        def watch(task: ScoreTask) -> None:
-            for table in tables:
-                table.add(task)
-
+    tables = [PresetTable(p, out / f"preset-{p.name}.csv") for p in chosen]
+    with _told_how_to_go_on():
         summary = evaluate(
             source,
             prediction,
@@ -149,10 +141,10 @@ def score_command(
             metrics=metrics,
             probabilities=probabilities,
             reporter=TerminalReporter(quiet=as_json),
-            watch=watch if tables else None,
             reference_contours=reference_contours,
             contours=contours,
             jobs=jobs,
+            presets=tables,
         )
     lines = overview(summary.files["scores"], metrics=metrics)
     if as_json:
