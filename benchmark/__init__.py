@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if TYPE_CHECKING:
     from .errors import BenchError, DataError
     from .plugins import Dataset, Method, TrainContext
-    from .scoring import score
+    from .scored_arrays import score
     from .types import Case, CaseInfo, Contour, Label, Region, Segmentation, Study, Volume
 
 __version__ = "0.1.0"
@@ -37,7 +37,7 @@ _HOMES = {
     "Study": "types",
     "TrainContext": "plugins",
     "Volume": "types",
-    "score": "scoring",
+    "score": "scored_arrays",
 }
 
 __all__ = [

@@ -32,7 +32,7 @@ import numpy as np
 from altered import ALTERED, Case, cases, options
 
 from benchmark.regions import Region
-from benchmark.scoring import score
+from benchmark.scored_arrays import score
 
 REGIONS = (Region.CAVITY, Region.MYOCARDIUM, Region.LV, Region.SCAR, Region.MVO)
 METRICS = ("dice", "iou", "hd", "hd95", "assd", "masd", "nsd@2mm")

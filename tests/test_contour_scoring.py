@@ -36,7 +36,8 @@ from benchmark.metrics.cards import cards, contour_cards, select, select_contour
 from benchmark.nifti import write_labels
 from benchmark.plan import resolve
 from benchmark.progress import Reporter
-from benchmark.scoring import SCORES, ScoreTask, score, score_case, unreadable_case
+from benchmark.scored_arrays import score
+from benchmark.scoring import SCORES, ScoreTask, score_case, unreadable_case
 from benchmark.table import Quantity, load_runs, read_runs
 
 SHAPE = (3, 40, 60)

@@ -22,7 +22,7 @@ from benchmark.nifti import write_probabilities
 from benchmark.overview import overview
 from benchmark.probabilities import StoredProbabilities, read_probabilities
 from benchmark.progress import Reporter
-from benchmark.scoring import score
+from benchmark.scored_arrays import score
 from benchmark.types import Region, Volume
 
 Run = Callable[..., Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..metrics.cards import cards
-from ..scoring import score
+from ..scored_arrays import score
 from .conformance import DIMS, DISTANCES, SURFELS, Case, conformance
 
 __all__ = ["TOLERANCE", "EngineReport", "Wrong", "examine_engine"]

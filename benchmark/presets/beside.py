@@ -64,7 +64,7 @@ def beside(
         DataError: Shapes, dtypes, spacing or label values do not fit.
     """
     from ..checks import checked_spacing
-    from ..scoring import score
+    from ..scored_arrays import score
 
     theirs = preset.values(reference, prediction, spacing)
     regions = {_region(q): q.labels for q in preset.quantities if q.ours}
