@@ -1,6 +1,7 @@
 """From what was asked to what will be done: plugins resolved, roles dealt, keys computed.
 
 A key names a result by everything it depends on, so a stage whose key is already there is done.
+Training depends on the method's trainer alone: methods that share one train once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .closure import hash_files
-from .code import code_hash, engine_hash
+from .code import class_hash, code_hash, engine_hash
 from .errors import BenchError, DataError, PluginError, UsageError, near_misses
 from .fingerprint import Fingerprint, combined, fingerprints
 from .parameters import parse_spec, validated
@@ -67,6 +68,7 @@ class Plan:
 
     request: RunRequest
     method: Method
+    trainer: Method
     method_from: Resolved
     dataset: Dataset
     dataset_from: Resolved
@@ -78,6 +80,7 @@ class Plan:
     seed: int
     group: str
     train_key: str
+    method_key: str
     predict_key: str
     folder: RunFolder
 
@@ -130,30 +133,29 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
     prints = _fingerprints(request.runs, dataset_from, used, reporter)
     _check_roles(method, split, prints)
     seed = request.seed if method.trains else 0
-    code = {
-        "method": method_from.code,
-        "engine": engine_hash(*_ENGINE),
+    trainer = _trainer(method, method_from.info.name)
+    engine = engine_hash(*_ENGINE)
+    computed = {
+        "engine": engine,
         "versions": versions(COMPUTING),
         "device": device.partition(":")[0],
         "machine": capabilities(),
         "threads": threads,
-        "files": hash_files(method.files()),
-        # Of a CPU, ``machine`` says it; to ask torch would cost a second.
-        "dtype": "" if device == "cpu" else method.numerics(device),
     }
-    parameters = method.model_dump(mode="json")
+    own, of_trainer = (_facts(plugin, method_from, device) for plugin in (method, trainer))
     trained_on = {r: {i: _identity(prints[i]) for i in split.ids(r)}
                   for r in ("train", "validation")} if method.trains else {}  # fmt: skip
-    train_key = combined({"code": code, "parameters": parameters, "seed": seed, "data": trained_on})
+    train_key = combined({**computed, "trainer": of_trainer, "seed": seed, "data": trained_on})
+    method_key = combined({"train": train_key, "method": own})
     tested = {i: [split.roles[i], *_identity(prints[i])]
               for i in split.ids("test", "external")}  # fmt: skip
     predict_key = combined(
-        {"train": train_key, "data": tested, "probabilities": request.probabilities,
+        {"method": method_key, "data": tested, "probabilities": request.probabilities,
          "dataset": dataset_from.info.name, "fold": [request.fold, request.folds]}
     )  # fmt: skip
     group = combined(
         {
-            "method": [method_from.info.name, parameters, method_from.code],
+            "method": [method_from.info.name, own["parameters"], method_from.code],
             "dataset": [dataset_from.info.name, _lasting(dataset)],
             "split": f"{request.folds} folds"
             if request.folds is not None
@@ -162,18 +164,48 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
             "data": {i: _identity(prints[i]) for i in used}
             if method.trains or request.folds is None
             else "",
-            "engine": code["engine"],
-            "files": code["files"],
+            "engine": engine,
+            "files": [own["files"], of_trainer["files"]],
             # Without what tells builds of one version apart (+cpu, +cu128): the device says that.
             "versions": {name: v.partition("+")[0] for name, v in versions(COMPUTING).items()},
-            "device": code["device"],
+            "device": computed["device"],
         }
     )
     return Plan(
-        request, method, method_from, dataset, dataset_from, {i.id: i for i in index}, split,
-        prints, device, threads, seed, group[:12], train_key, predict_key,
+        request, method, trainer, method_from, dataset, dataset_from, {i.id: i for i in index},
+        split, prints, device, threads, seed, group[:12], train_key, method_key, predict_key,
         RunFolder(request.runs, dataset_from.info.name, method_from.info.name, predict_key),
     )  # fmt: skip
+
+
+def _trainer(method: Method, name: str) -> Method:
+    """The method that trains for ``method``.
+
+    Raises:
+        PluginError: It is none, or has another trainer in turn.
+    """
+    trainer = method.trainer()
+    if not isinstance(trainer, Method):
+        raise PluginError(f"The trainer of {name!r} is {trainer!r}, which is no Method.")
+    if trainer is not method and trainer.trainer() is not trainer:
+        raise PluginError(
+            f"The trainer of {name!r}, {type(trainer).__name__}, has a trainer of its own.",
+            "Let trainer() give the method that trains.",
+        )
+    return trainer
+
+
+def _facts(method: Method, found: Resolved, device: str) -> dict[str, Any]:
+    """What decides what ``method``, found by way of a plugin, computes, beside the engine."""
+    cls = type(method)
+    return {
+        "class": cls.__qualname__,
+        "code": found.code if cls is type(found.plugin) else class_hash(cls, found.info),
+        "parameters": method.model_dump(mode="json"),
+        "files": hash_files(method.files()),
+        # Of a CPU, ``machine`` says it; to ask torch would cost a second.
+        "dtype": "" if device == "cpu" else method.numerics(device),
+    }
 
 
 def _lasting(dataset: Dataset) -> dict[str, Any]:

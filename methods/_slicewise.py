@@ -252,6 +252,11 @@ class SlicewiseMethod(Method):
 
         return parameter_count(self.build())
 
+    @property
+    def epoch_count(self) -> int | None:
+        """Passes over the training slices, those of all its stages."""
+        return self.epochs * len(self.stages(self.build()))
+
     def numerics(self, device: str) -> str:
         """The dtype in which convolutions run on ``device``: ``float32`` or ``bfloat16``."""
         from ._training import autocast_dtype
