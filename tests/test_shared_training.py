@@ -156,7 +156,7 @@ def keys(spec: str, tmp_path: Path, **settings: Any) -> tuple[str, str]:
     return plan.train_key, plan.method_key
 
 
-SHARING = ["all_myocardium", "otsu"]
+SHARING = ["all_myocardium", "otsu", "n_sd", "fwhm", "gmm"]
 
 
 def test_the_methods_inside_a_myocardium_share_their_training(tmp_path: Path) -> None:
