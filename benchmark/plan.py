@@ -1,8 +1,4 @@
-"""From what was asked to what will be done: plugins resolved, roles dealt, keys computed.
-
-A key names a result by everything it depends on, so a stage whose key is already there is done.
-Training depends on the method's trainer alone: methods that share one train once.
-"""
+"""From what was asked to what will be done: plugins resolved, roles dealt, keys computed."""
 
 from __future__ import annotations
 
@@ -12,23 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .closure import hash_files
-from .code import class_hash, code_hash, engine_hash
+from .code import code_hash
 from .errors import BenchError, DataError, PluginError, UsageError, near_misses
 from .fingerprint import Fingerprint, combined, fingerprints
+from .keys import keys_of
 from .parameters import parse_spec, validated
 from .plugins import Dataset, Method, Plugin
 from .progress import Reporter
-from .provenance import COMPUTING, available_threads, capabilities, resolve_device, versions
+from .provenance import available_threads, resolve_device
 from .registry import Kind, PluginInfo, find, plugin_class
 from .splits import Split, default_split, fold_split, read_split
 from .store import RunFolder
 from .types import CaseInfo
 
 __all__ = ["Plan", "Resolved", "RunRequest", "prepare", "resolve"]
-
-#: Engine modules that training and prediction run through, beside what the plugin imports.
-_ENGINE = ("types", "plugins", "trained", "predicted", "nifti")
 
 
 @dataclass(frozen=True)
@@ -134,47 +127,12 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
     _check_roles(method, split, prints)
     seed = request.seed if method.trains else 0
     trainer = _trainer(method, method_from.info.name)
-    engine = engine_hash(*_ENGINE)
-    computed = {
-        "engine": engine,
-        "versions": versions(COMPUTING),
-        "device": device.partition(":")[0],
-        "machine": capabilities(),
-        "threads": threads,
-    }
-    own, of_trainer = (_facts(plugin, method_from, device) for plugin in (method, trainer))
-    trained_on = {r: {i: _identity(prints[i]) for i in split.ids(r)}
-                  for r in ("train", "validation")} if method.trains else {}  # fmt: skip
-    train_key = combined({**computed, "trainer": of_trainer, "seed": seed, "data": trained_on})
-    method_key = combined({"train": train_key, "method": own})
-    tested = {i: [split.roles[i], *_identity(prints[i])]
-              for i in split.ids("test", "external")}  # fmt: skip
-    predict_key = combined(
-        {"method": method_key, "data": tested, "probabilities": request.probabilities,
-         "dataset": dataset_from.info.name, "fold": [request.fold, request.folds]}
-    )  # fmt: skip
-    group = combined(
-        {
-            "method": [method_from.info.name, own["parameters"], method_from.code],
-            "dataset": [dataset_from.info.name, _lasting(dataset)],
-            "split": f"{request.folds} folds"
-            if request.folds is not None
-            else {i: role for i, role in split.roles.items() if i in prints},
-            # Of a floor in folds, each run knows its own fold's cases alone.
-            "data": {i: _identity(prints[i]) for i in used}
-            if method.trains or request.folds is None
-            else "",
-            "engine": engine,
-            "files": [own["files"], of_trainer["files"]],
-            # Without what tells builds of one version apart (+cpu, +cu128): the device says that.
-            "versions": {name: v.partition("+")[0] for name, v in versions(COMPUTING).items()},
-            "device": computed["device"],
-        }
-    )
+    keys = keys_of(request, method_from, trainer, dataset_from, split, prints, device, threads)
     return Plan(
         request, method, trainer, method_from, dataset, dataset_from, {i.id: i for i in index},
-        split, prints, device, threads, seed, group[:12], train_key, method_key, predict_key,
-        RunFolder(request.runs, dataset_from.info.name, method_from.info.name, predict_key),
+        split, prints, device, threads, seed, keys.group[:12], keys.train, keys.method,
+        keys.predict,
+        RunFolder(request.runs, dataset_from.info.name, method_from.info.name, keys.predict),
     )  # fmt: skip
 
 
@@ -193,29 +151,6 @@ def _trainer(method: Method, name: str) -> Method:
             "Let trainer() give the method that trains.",
         )
     return trainer
-
-
-def _facts(method: Method, found: Resolved, device: str) -> dict[str, Any]:
-    """What decides what ``method``, found by way of a plugin, computes, beside the engine."""
-    cls = type(method)
-    return {
-        "class": cls.__qualname__,
-        "code": found.code if cls is type(found.plugin) else class_hash(cls, found.info),
-        "parameters": method.model_dump(mode="json"),
-        "files": hash_files(method.files()),
-        # Of a CPU, ``machine`` says it; to ask torch would cost a second.
-        "dtype": "" if device == "cpu" else method.numerics(device),
-    }
-
-
-def _lasting(dataset: Dataset) -> dict[str, Any]:
-    """Its parameters but for paths: where the data lie does not make another experiment."""
-    plain = dataset.model_dump(mode="json")
-    return {k: plain[k] for k, v in dataset.model_dump().items() if not isinstance(v, Path)}
-
-
-def _identity(fingerprint: Fingerprint) -> list[str]:
-    return [fingerprint.study, fingerprint.reference, fingerprint.error]
 
 
 def _used(split: Split, case_id: str, trains: bool) -> bool:
