@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ._myocardium import InMyocardium
-from ._remote import remote_values
+from ._remote import enhanced, remote_region
 
 __all__ = ["FWHM"]
 
@@ -25,10 +25,10 @@ class FWHM(InMyocardium):
     """One threshold for each study, half way from remote myocardium to the maximum of the scar.
 
     Readers point at the enhancement whose maximum counts. Here it is the largest connected region
-    (by faces, over slices) of what exceeds remote myocardium by ``n`` standard deviations; and its
-    maximum is a percentile, since the brightest of many noisy voxels says more of the noise. Half
-    is counted from the mean of remote myocardium, of which inversion-recovery images with a perfect
-    null make zero: so an image's offset does not matter, as in the metric ``core_scar``.
+    (by faces, over slices) of what exceeds remote myocardium as in ``n_sd``; and its maximum is a
+    percentile, since the brightest of many noisy voxels says more of the noise. Half is counted
+    from the mean of remote myocardium, which is zero in an inversion-recovery image with a perfect
+    null: so an image's offset does not matter, as in the region ``core_scar``.
 
     In a heart without scar there is none if nothing exceeds ``n`` standard deviations; but what
     does, be it one voxel shared with bright blood, sets a threshold about half as high, and a large
@@ -49,12 +49,12 @@ class FWHM(InMyocardium):
         """From half the maximum on."""
         from scipy import ndimage
 
-        remote = remote_values(voxels, mask, spacing)
-        floor = float(remote.mean())
-        parts, count = ndimage.label(mask & (voxels > floor + self.n * remote.std()))
+        remote = remote_region(voxels, mask, spacing)
+        parts, count = ndimage.label(enhanced(voxels, mask, remote, self.n))
         if not count:
             return np.zeros_like(mask)
         sizes = np.bincount(parts.ravel())[1:]
         candidate = voxels[parts == int(np.argmax(sizes)) + 1].astype(np.float64)
         peak = float(np.percentile(candidate, self.percentile))
+        floor = float(voxels[remote].astype(np.float64).mean())
         return np.asarray(voxels >= floor + (peak - floor) / 2)

@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ._myocardium import InMyocardium
-from ._remote import remote_values
+from ._remote import enhanced, remote_region
 
 __all__ = ["NSD"]
 
 
 class NSD(InMyocardium):
-    """One threshold for each study: mean plus n standard deviations of its remote myocardium.
+    """A threshold for each slice: mean plus n standard deviations of its remote myocardium.
 
-    The papers take a region that a reader draws in each slice; here it is found, one for all slices
-    of a study (:mod:`._remote`).
+    The paper's remote myocardium is of the same slice, and a reader's; here it is the same sixth of
+    the ring in all slices, found by itself (:mod:`._remote`).
 
     In a heart without scar it finds what noise and the neighbours of the myocardium leave above the
     threshold: with n = 5 hardly any noise, but pixels shared with bright blood. A myocardium of a
@@ -42,6 +42,5 @@ class NSD(InMyocardium):
         mask: NDArray[np.bool_],
         spacing: tuple[float, float, float],
     ) -> NDArray[np.bool_]:
-        """What lies above the threshold."""
-        remote = remote_values(voxels, mask, spacing)
-        return np.asarray(voxels > remote.mean() + self.n * remote.std())
+        """What lies above the threshold of its slice."""
+        return enhanced(voxels, mask, remote_region(voxels, mask, spacing), self.n)

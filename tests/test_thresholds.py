@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark import Case, Region, Segmentation, Study, Volume
 from benchmark.methods._myocardium import InMyocardium
-from benchmark.methods._remote import remote_values
+from benchmark.methods._remote import enhanced, remote_region
 from benchmark.methods.fwhm import FWHM
 from benchmark.methods.gmm import GMM, fit_mixture, normal_log_likelihood
 from benchmark.methods.n_sd import NSD
@@ -42,6 +42,10 @@ def phantom(
     where = mask & (angle >= 30) & (angle < 120)
     image[where] += scar - mean
     return image, mask, where
+
+
+def remote_values(image: Any, mask: Any, spacing: tuple[float, float, float]) -> Any:
+    return image[remote_region(image, mask, spacing)]
 
 
 # --- remote myocardium ---
@@ -121,6 +125,25 @@ def test_n_sd_by_hand() -> None:
     for n, expected in ((2, [15, 16, 17, 99]), (3, [17, 99]), (5, [99])):
         found = NSD(n=n).scar_in(image, mask, MM) & mask
         assert sorted(image[found]) == expected
+
+
+def test_the_threshold_is_that_of_the_slice_unless_too_little_of_it_is_remote() -> None:
+    image = np.zeros((3, 1, 24))
+    image[0, 0, :20] = [8, 12] * 10  # mean 10, SD 2
+    image[1, 0, :20] = [36, 44] * 10  # mean 40, SD 4
+    image[2, 0, :4] = [0, 10, 20, 30]  # too few
+    image[:, 0, 22] = 15
+    mask = np.ones_like(image, dtype=bool)
+    remote = np.zeros_like(mask)
+    remote[:2, 0, :20] = remote[2, 0, :4] = True
+    found = enhanced(image, mask, remote, 2.0)
+    assert [image[z][found[z]].tolist() for z in range(2)] == [[15], []]
+    every = image[remote]
+    assert (found[2] == (image[2] > every.mean() + 2 * every.std())).all()
+    image[1, 0, 22] = 48  # not above 40 + 2 * 4
+    assert not enhanced(image, mask, remote, 2.0)[1].any()
+    image[1, 0, 22] = 49
+    assert enhanced(image, mask, remote, 2.0)[1].sum() == 1
 
 
 def test_n_sd_finds_the_scar_of_a_phantom_and_no_noise() -> None:
@@ -265,7 +288,7 @@ def test_a_constant_myocardium_and_a_single_voxel_have_no_scar(
     cls: type[InMyocardium], dtype: str
 ) -> None:
     mask, _ = ring()
-    image = np.full(mask.shape, 300).astype(dtype)
+    image = np.full(mask.shape, 300.1).astype(dtype)
     assert not (cls().scar_in(image, mask, MM) & mask).any()
     single = np.zeros_like(mask)
     single[1, 4, 5] = True
