@@ -147,6 +147,11 @@ class Learned(Method):
 
         return parameter_count(self.build())
 
+    @property
+    def epoch_count(self) -> int | None:
+        """Passes over the training samples, those of all stages."""
+        return self.epochs * len(self.objectives(self.build()))
+
     def numerics(self, device: str) -> str:
         """The dtype in which convolutions run on ``device``: ``float32`` or ``bfloat16``."""
         from ._numerics import autocast_dtype
