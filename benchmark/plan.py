@@ -22,12 +22,14 @@ from .provenance import COMPUTING, available_threads, capabilities, resolve_devi
 from .registry import Kind, PluginInfo, find, plugin_class
 from .splits import Split, default_split, fold_split, read_split
 from .store import RunFolder
-from .types import CaseInfo
+from .types import CaseInfo, Role
 
-__all__ = ["Plan", "Resolved", "RunRequest", "prepare", "resolve"]
+__all__ = ["EVALUATED", "Plan", "Resolved", "RunRequest", "prepare", "resolve"]
 
 #: Engine modules that training and prediction run through, beside what the plugin imports.
 _ENGINE = ("types", "plugins", "trained", "predicted", "nifti")
+#: Cases of these roles are predicted and scored, unless a request says otherwise.
+EVALUATED: tuple[Role, ...] = ("test", "external")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class RunRequest:
     runs: Path = Path("runs")
     pictures: bool = True
     probabilities: bool = False
+    evaluate: tuple[Role, ...] = EVALUATED
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Plan:
     @property
     def evaluated(self) -> list[str]:
         """Ids of the cases that are predicted and scored."""
-        return self.split.ids("test", "external")
+        return self.split.ids(*self.request.evaluate)
 
 
 def resolve(
@@ -126,9 +129,10 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
     threads = request.threads or available_threads()
     index = _index(dataset, dataset_from.info.name)
     split = _split(request, index)
-    used = [i for i in split.roles if _used(split, i, method.trains)]
+    learnt: tuple[Role, ...] = ("train", "validation") if method.trains else ()
+    used = split.ids(*learnt, *request.evaluate)  # no other case is so much as opened
     prints = _fingerprints(request.runs, dataset_from, used, reporter)
-    _check_roles(method, split, prints)
+    _check_roles(method, split, request.evaluate, prints)
     seed = request.seed if method.trains else 0
     code = {
         "method": method_from.code,
@@ -146,7 +150,7 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
                   for r in ("train", "validation")} if method.trains else {}  # fmt: skip
     train_key = combined({"code": code, "parameters": parameters, "seed": seed, "data": trained_on})
     tested = {i: [split.roles[i], *_identity(prints[i])]
-              for i in split.ids("test", "external")}  # fmt: skip
+              for i in split.ids(*request.evaluate)}  # fmt: skip
     predict_key = combined(
         {"train": train_key, "data": tested, "probabilities": request.probabilities,
          "dataset": dataset_from.info.name, "fold": [request.fold, request.folds]}
@@ -167,6 +171,8 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
             # Without what tells builds of one version apart (+cpu, +cu128): the device says that.
             "versions": {name: v.partition("+")[0] for name, v in versions(COMPUTING).items()},
             "device": code["device"],
+            # Runs that were tested keep the name they had before there were others.
+            **({} if request.evaluate == EVALUATED else {"evaluate": request.evaluate}),
         }
     )
     return Plan(
@@ -184,10 +190,6 @@ def _lasting(dataset: Dataset) -> dict[str, Any]:
 
 def _identity(fingerprint: Fingerprint) -> list[str]:
     return [fingerprint.study, fingerprint.reference, fingerprint.error]
-
-
-def _used(split: Split, case_id: str, trains: bool) -> bool:
-    return trains or split.roles[case_id] in ("test", "external")
 
 
 def _index(dataset: Dataset, name: str) -> list[CaseInfo]:
@@ -234,9 +236,12 @@ def _fingerprints(
         return fingerprints(dataset, identity, ids, cache, advance)
 
 
-def _check_roles(method: Method, split: Split, prints: Mapping[str, Fingerprint]) -> None:
-    if not split.ids("test", "external"):
-        raise DataError(f"The split ({split.source}) leaves no case to test on.")
+def _check_roles(
+    method: Method, split: Split, evaluate: tuple[Role, ...], prints: Mapping[str, Fingerprint]
+) -> None:
+    if not split.ids(*evaluate):
+        what = "test on" if evaluate == EVALUATED else f"score: none is {' or '.join(evaluate)}"
+        raise DataError(f"The split ({split.source}) leaves no case to {what}.")
     if method.trains and not split.ids("train"):
         raise DataError(f"The split ({split.source}) leaves no case to train on.")
     faults = [prints[i].error for i in split.ids("train", "validation")
