@@ -14,7 +14,7 @@ a training and a testing set only.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -108,11 +108,18 @@ class Study:
         return importance(self.space, self.trials)
 
 
-def tune(request: TuneRequest, reporter: Reporter) -> Study:
+def tune(
+    request: TuneRequest, reporter: Reporter, after: Callable[[Study], None] = lambda study: None
+) -> Study:
     """Search, or go on with a search.
 
     A trial that cannot be trained or predicted is a failed one, with its reason; the others go on.
     What is wrong with data, disk or the request ends the search, and the trial is tried again.
+
+    Args:
+        request: What is asked.
+        reporter: Told of the progress, a line for each trial.
+        after: Called after each trial with the search so far.
 
     Raises:
         BenchError: The request does not fit, or the data do not.
@@ -131,6 +138,7 @@ def tune(request: TuneRequest, reporter: Reporter) -> Study:
             trial = _tried(study, trial, reporter)
             ledger.keep(trial)
             reporter.note(_said(study, [*trials, trial]))
+            after(replace(study, trials=(*trials, trial)))
         return replace(study, trials=tuple(trials))
 
 

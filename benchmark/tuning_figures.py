@@ -96,6 +96,9 @@ def _by_parameter(
                          marker="*" if is_best else _MARKS[trial.source],
                          color=_BEST if is_best else _COLOURS[trial.source],
                          zorder=4 if is_best else 3)  # fmt: skip
+    failed = [at(trial.parameters[name]) for trial in trials if trial.value is None]
+    axes.scatter(failed, [0.04] * len(failed), marker="x", s=18, color="black", zorder=3,
+                 transform=axes.get_xaxis_transform())  # fmt: skip
     if one.choices:
         axes.set_xticks(range(len(one.choices)), [str(choice) for choice in one.choices])
         axes.set_xlim(-0.5, len(one.choices) - 0.5)
@@ -127,6 +130,7 @@ def draw_importance(stem: Path, found: Importance, what: str) -> list[Path]:
                           textcoords="offset points", va="center")  # fmt: skip
         axes.set_yticks(rows, names)
         axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
         axes.set_xlim(0, 112)
         axes.set_xticks(range(0, 101, 20))
         axes.set_xlabel(

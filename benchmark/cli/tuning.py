@@ -102,7 +102,7 @@ def tune_command(
         seed=seed,
         timeout=timeout,
     )
-    study = tune(request, TerminalReporter(quiet=as_json))
+    study = tune(request, TerminalReporter(quiet=as_json), write_files)
     write_files(study)
     pictures = _draw(study)
     if as_json:
