@@ -43,6 +43,7 @@ def described(kind: Kind, name: str) -> dict[str, Any]:
         "fields": fields,
         "parameters": {f["name"]: f["default"] for f in fields},
         "needs": sorted(cls.needs) if issubclass(cls, Method) else [],
+        "tunable": {k: str(v) for k, v in cls.tunable.items()} if issubclass(cls, Method) else {},
         # a property where it depends on the parameters
         "regions": _regions(regions),
         "error": "",

@@ -129,6 +129,7 @@ def tune(
     with _folder(study).lock():
         ledger = TrialFolder(study.path)
         started = time.monotonic()
+        reporter.note(_begun(study, len(ledger.finished())))
         while len(trials := ledger.finished()) < request.trials:
             if request.timeout is not None and time.monotonic() - started >= request.timeout:
                 reporter.note(f"{request.timeout:g} s are over: no further trial is started")
@@ -249,6 +250,12 @@ def _value(study: Study, results: Sequence[RunResult]) -> tuple[float, int]:
     if value is None:
         raise PluginError(f"No validation case has a value of {study.quantity}.")
     return value, int(case_means(table, POLICY)["value"].notna().sum())
+
+
+def _begun(study: Study, n_there: int) -> str:
+    ranges = ", ".join(f"{name} {one}" for name, one in study.space.items())
+    there = f"; {n_there} trial(s) are there" if n_there else ""
+    return f"searching {ranges}{there}"
 
 
 def _said(study: Study, trials: Sequence[Trial]) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from benchmark.errors import UsageError
+from benchmark.experiment import rerun
 from benchmark.plan import RunRequest, prepare
 from benchmark.progress import Reporter
 from benchmark.results import find_runs
@@ -164,6 +165,16 @@ def test_trials_are_no_entries_of_a_leaderboard(
     assert study.trials[0].runs != [tested.path.name]
 
 
+def test_a_trial_is_repeated_from_its_record_on_the_same_cases(
+    search: Callable[..., Study], events: Any
+) -> None:
+    study = search(trials=1)
+    events()
+    again = rerun(study.path.parent / study.trials[0].runs[0], Lines())
+    assert again.reproduced
+    assert {line for line in events() if line.startswith("predict")} == {"predict v1"}
+
+
 def test_the_best_command_finds_its_model_trained(
     search: Callable[..., Study], events: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -249,7 +260,8 @@ def test_more_trials_go_on_where_the_search_ended_and_fewer_do_nothing(
     more = search(reporter=lines, trials=3)
     assert len([line for line in events() if line.startswith("train ")]) == 1
     assert more.trials[:2] == first.trials
-    assert [said.partition(":")[0] for said in lines.said] == ["trial 3 of 3"]
+    assert lines.said[0] == "searching gain 0.0001:1:log, shift 0:1; 2 trial(s) are there"
+    assert [said.partition(":")[0] for said in lines.said[1:]] == ["trial 3 of 3"]
     assert search(trials=1).trials == more.trials
     assert events() == []
 
@@ -267,7 +279,10 @@ def test_after_the_timeout_no_trial_is_started(search: Callable[..., Study], eve
     lines = Lines()
     assert search(reporter=lines, timeout=0).trials == ()
     assert events() == []
-    assert lines.said == ["0 s are over: no further trial is started"]
+    assert lines.said == [
+        "searching gain 0.0001:1:log, shift 0:1",
+        "0 s are over: no further trial is started",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -300,6 +315,23 @@ def test_a_split_without_validation_cases_is_refused(
     split.write_text('{"train": ["t1"], "test": ["a"]}')
     with pytest.raises(DataError, match="no case to score: none is validation"):
         search({"split": split})
+
+
+def test_jdl_is_searched_in_the_parameters_that_the_paper_tuned(
+    search: Callable[..., Study],
+) -> None:
+    run = {"method": "jdl", "profile": "smoke", "settings": {"epochs": 1, "weight_decay": 1e-6}}
+    study = search(run, trials=2)
+    assert list(study.space) == ["learning_rate", "dropout", "myocardium_weight"]
+    assert [t.state for t in study.trials] == ["done", "done"]
+    assert study.trials[0].parameters == {
+        "learning_rate": 2e-3, "dropout": 0.1, "myocardium_weight": 1.02,
+    }  # fmt: skip
+    assert study.trials[1].parameters != study.trials[0].parameters
+    command = best_command(study)
+    assert command is not None
+    assert "--profile smoke" in command
+    assert "weight_decay=1e-06" in command
 
 
 # What a kill leaves
