@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ class Study:
         """The trials that have no value."""
         return tuple(trial for trial in self.trials if trial.state == "failed")
 
+    @cached_property
     def importance(self) -> Importance | None:
         """What each parameter's part is, where there are trials enough to tell."""
         return importance(self.space, self.trials)

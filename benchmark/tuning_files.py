@@ -76,13 +76,17 @@ def ranked(study: Study) -> list[int]:
     return [i for _, i in order] + [i for i, v in enumerate(values) if v is None]
 
 
-def write_files(study: Study) -> None:
+def write_files(study: Study, *, importance: bool = True) -> None:
     """Write both files anew.
+
+    Args:
+        study: The search so far.
+        importance: Whether to reckon what each parameter's part is, which takes a second.
 
     Raises:
         DataError: The folder cannot be written to.
     """
-    write_json(study.path / "tune.json", _content(study))
+    write_json(study.path / "tune.json", _content(study, importance))
     with (
         replacing(study.path / "trials.csv") as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -96,9 +100,9 @@ def write_files(study: Study) -> None:
             writer.writerow([*(plain[name] for name in facts), *given, " ".join(trial.runs)])
 
 
-def _content(study: Study) -> dict[str, Any]:
+def _content(study: Study, importance: bool) -> dict[str, Any]:
     plan, request, best = study.plan, study.request, study.best
-    found = study.importance()
+    found = study.importance if importance else None
     return {
         "format": FORMAT,
         "method": plan.method_from.info.name,

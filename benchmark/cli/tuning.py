@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,7 +103,8 @@ def tune_command(
         seed=seed,
         timeout=timeout,
     )
-    study = tune(request, TerminalReporter(quiet=as_json), write_files)
+    reporter = TerminalReporter(quiet=as_json)
+    study = tune(request, reporter, partial(write_files, importance=False))
     write_files(study)
     pictures = _draw(study)
     if as_json:
@@ -123,7 +125,7 @@ def _draw(study: Study) -> list[Path]:
         return []
     what = f"{study.quantity}, validation"
     drawn = draw_history(study.path / "history", study.trials, study.space, study.higher, what)
-    found = study.importance()
+    found = study.importance
     if found is not None:
         drawn += draw_importance(study.path / "importance", found, str(study.quantity))
     return drawn
@@ -158,7 +160,7 @@ def _report(study: Study, pictures: list[Path]) -> None:
     if first.source == "given" and first.value is not None:
         gain = "nothing better was found" if best is first else f"best {best.value:.4f}"
         line(f"without a search: {first.value:.4f}; {gain}")
-    found = study.importance()
+    found = study.importance
     if found is not None:
         shares = ", ".join(f"{name} {share.total:.0%}" for name, share in found.shares.items())
         line(f"importance: {shares} (model foretells {max(found.explained, 0):.0%} of unseen)")
@@ -175,7 +177,7 @@ def _shown(value: Any) -> str:
 
 def _at_ends(study: Study) -> dict[str, str]:
     """Which parameters that matter are best within a hundredth of an end of their range."""
-    matter = study.importance()
+    matter = study.importance
     found: dict[str, str] = {}
     for name, one in study.space.items():
         if one.choices or one.size <= 2 or study.best is None:
