@@ -164,7 +164,7 @@ def network_of(folder: Path, configuration: str) -> nn.Module:
             arguments[name] in _IMPORTED.get(name, ()) for name in imported
         )
         if not known:
-            raise PluginError(f"{path} names parts that are not nnU-Net's default network's.", _AGAIN)
+            raise PluginError(f"{path} names parts that nnU-Net's default network has not.", _AGAIN)
         return get_network_from_plans(  # type: ignore[no-any-return]
             _NETWORK, arguments, imported, len(dataset["channel_names"]), len(dataset["labels"]),
             allow_init=False, deep_supervision=False,

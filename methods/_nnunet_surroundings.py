@@ -17,11 +17,17 @@ from typing import Any, TextIO
 import numpy as np
 import torch
 
-__all__ = ["SETTINGS", "guest", "in_this_process", "mixed", "seeded"]
+__all__ = ["SETTINGS", "WORKERS", "guest", "in_this_process", "mixed", "seeded"]
 
+#: How many processes augment beside the one that trains; none, for they would draw at random.
+WORKERS = "nnUNet_n_proc_DA"
 #: What holds for all that is done here. Compiling takes longer than a quick training and rounds
 #: differently; a Weights & Biases run would tell a stranger about the data.
-SETTINGS: Mapping[str, str] = {"nnUNet_compile": "false", "nnUNet_wandb_enabled": "0"}
+SETTINGS: Mapping[str, str] = {
+    "nnUNet_compile": "false",
+    "nnUNet_wandb_enabled": "0",
+    WORKERS: "0",
+}
 
 
 @contextlib.contextmanager

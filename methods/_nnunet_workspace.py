@@ -7,6 +7,7 @@ an interrupted one left some: it takes seconds, and then no half-written file is
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +25,9 @@ from numpy.typing import NDArray
 
 from benchmark import Case, Label, Volume
 from benchmark.errors import DataError, UsageError
+from benchmark.nifti import read_labels
 
-from ._nnunet_surroundings import in_this_process
+from ._nnunet_surroundings import WORKERS, in_this_process
 from ._slices import still_volume
 
 __all__ = ["PLANS", "Shrunk", "Workspace", "spacing_of"]
@@ -47,17 +49,26 @@ class Shrunk:
         patch: Longest side of a patch, in voxels, before it is made divisible.
         batch: Patches in a step.
         features: Feature maps at full resolution.
+        pixel_mm: Spacing within slices that images are resampled to; nnU-Net takes the median.
     """
 
     patch: int | None = None
     batch: int | None = None
     features: int | None = None
+    pixel_mm: float | None = None
 
 
 class _Planner(ExperimentPlanner):  # type: ignore[misc]  # nnU-Net has no types
     """nnU-Net's planner, with other constants where it is told so."""
 
     shrunk = Shrunk()
+
+    def determine_fullres_target_spacing(self) -> NDArray[np.float64]:
+        """Its own, but for the two finer axes."""
+        spacing = np.array(super().determine_fullres_target_spacing(), dtype=np.float64)
+        if self.shrunk.pixel_mm is not None:
+            spacing[np.argsort(spacing, kind="stable")[:2]] = self.shrunk.pixel_mm
+        return spacing
 
     def get_plans_for_configuration(
         self, spacing: Any, median_shape: Any, data_identifier: str, voxels: float, cache: Any
@@ -126,7 +137,7 @@ class Workspace:
         self.preprocessed.mkdir(parents=True)
         (self.root / "results").mkdir(exist_ok=True)
         found: set[int] = set()
-        names = []
+        names: list[str] = []
         for case in (*_each(cases), *_each(validation)):
             names.append(f"case_{len(names):04d}")
             found |= self._write(names[-1], case)
@@ -163,7 +174,9 @@ class Workspace:
                 scale = getattr(planner, cap) // planner.UNet_base_num_features
                 setattr(planner, cap, scale * shrunk.features)
             planner.UNet_base_num_features = shrunk.features
+        os.environ[WORKERS] = "1"  # it gives torch as many threads as these, and not none
         plans: dict[str, Any] = planner.plan_experiment()
+        os.environ[WORKERS] = "0"
         if configuration not in plans["configurations"]:
             raise UsageError(
                 f"nnU-Net plans no {configuration} for these cases: half of them or more are "
@@ -190,8 +203,9 @@ class Workspace:
                 f"Case {case.study.id!r}: its reference has contours but no label map.",
                 "Train on cases with label maps.",
             )
-        _save(self.raw / "imagesTr" / f"{name}_0000{_ENDING}", volume.voxels, np.float32, volume)
-        _save(self.raw / "labelsTr" / f"{name}{_ENDING}", labels, np.uint8, volume)
+        image = self.raw / "imagesTr" / f"{name}_0000{_ENDING}"
+        _save(image, volume.voxels, np.float32, volume.spacing)
+        _save(self.raw / "labelsTr" / f"{name}{_ENDING}", labels, np.uint8, volume.spacing)
         return set(np.unique(labels).tolist())
 
     def _renumber(self, names: Sequence[str]) -> None:
@@ -202,8 +216,8 @@ class Workspace:
         codes[self.labels] = np.arange(len(self.labels))
         for name in names:
             path = self.raw / "labelsTr" / f"{name}{_ENDING}"
-            image = nib.load(path, mmap=False)
-            nib.save(nib.Nifti1Image(codes[np.asarray(image.dataobj)], image.affine), path)
+            stored = read_labels(path)
+            _save(path, codes[stored.labels], np.uint8, stored.grid.spacing)
 
     def _dataset(self, names: Sequence[str], counted: int | None) -> dict[str, Any]:
         return {
@@ -233,9 +247,11 @@ def _each(cases: Sequence[Case]) -> Iterable[Case]:
     return (cases[i] for i in range(len(cases)))
 
 
-def _save(path: Path, voxels: NDArray[Any], dtype: type[np.generic], like: Volume) -> None:
-    affine = np.diag([*like.spacing[::-1], 1.0])
-    nib.save(nib.Nifti1Image(voxels.astype(dtype).T, affine), path)
+def _save(
+    path: Path, voxels: NDArray[Any], dtype: type[np.generic], spacing: Sequence[float]
+) -> None:
+    affine = np.diag([*spacing[::-1], 1.0])
+    nib.save(nib.Nifti1Image(voxels.astype(dtype).T, affine), path)  # type: ignore[no-untyped-call]
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -64,6 +64,7 @@ class NnUNet(Method):
             "patch": None,
             "batch": None,
             "features": None,
+            "pixel_mm": None,
             "mirroring": True,
         },
     }
@@ -71,14 +72,17 @@ class NnUNet(Method):
     configuration: Literal["2d", "3d_fullres"] = Field(
         "2d", description="which of nnU-Net's networks: slice by slice or the whole stack"
     )
-    epochs: int = Field(20, gt=0, description="epochs, by which the learning rate falls to zero")
-    iterations: int = Field(15, gt=0, description="training steps in an epoch")
+    epochs: int = Field(30, gt=0, description="epochs, by which the learning rate falls to zero")
+    iterations: int = Field(20, gt=0, description="training steps in an epoch")
     patch: int | None = Field(
-        96, ge=16, description="longest side of a patch in voxels; none: as nnU-Net plans"
+        64, ge=16, description="longest side of a patch in voxels; none: as nnU-Net plans"
     )
     batch: int | None = Field(8, ge=2, description="patches in a step; none: as nnU-Net plans")
     features: int | None = Field(
         16, gt=0, description="feature maps at full resolution; none: nnU-Net's 32"
+    )
+    pixel_mm: float | None = Field(
+        2.0, gt=0, description="pixel size to resample to; none: the cases' median, as nnU-Net does"
     )
     mirroring: bool = Field(False, description="average predictions of mirrored images")
 
@@ -124,16 +128,11 @@ class NnUNet(Method):
 
     def _trainer(self, workspace: Workspace, context: TrainContext) -> Trainer:
         """nnU-Net's trainer on the cases in ``workspace``, planned and preprocessed."""
-        import os
-
         from ._nnunet_trainer import Trainer
         from ._nnunet_workspace import Shrunk
 
-        # It takes the number of workers for one of threads when it plans, and for none else.
-        os.environ["nnUNet_n_proc_DA"] = "1"
-        shrunk = Shrunk(self.patch, self.batch, self.features)
+        shrunk = Shrunk(self.patch, self.batch, self.features, self.pixel_mm)
         plans = workspace.prepare(self.configuration, shrunk)
-        os.environ["nnUNet_n_proc_DA"] = "0"
         return Trainer.made(
             plans,
             self.configuration,
