@@ -52,6 +52,7 @@ class Trainer(nnUNetTrainer):  # type: ignore[misc]  # nnU-Net has no types
         *,
         epochs: int,
         iterations: int,
+        oversample: float = 0.33,
         seed: int = 0,
     ) -> Trainer:
         """A trainer with its network, not yet with data.
@@ -65,6 +66,7 @@ class Trainer(nnUNetTrainer):  # type: ignore[misc]  # nnU-Net has no types
         made.device = torch.device(device)  # it takes the first GPU whichever is asked for
         made.num_epochs, made.num_iterations_per_epoch = epochs, iterations
         made.num_val_iterations_per_epoch = max(iterations // 5, 1)
+        made.oversample_foreground_percent = oversample
         made.seed = seed
         made.initialize()
         return made

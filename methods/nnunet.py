@@ -63,6 +63,7 @@ class NnUNet(Method):
             "iterations": 250,
             "patch": None,
             "batch": None,
+            "oversample": 0.33,
             "features": None,
             "pixel_mm": None,
             "mirroring": True,
@@ -72,12 +73,15 @@ class NnUNet(Method):
     configuration: Literal["2d", "3d_fullres"] = Field(
         "2d", description="which of nnU-Net's networks: slice by slice or the whole stack"
     )
-    epochs: int = Field(30, gt=0, description="epochs, by which the learning rate falls to zero")
-    iterations: int = Field(20, gt=0, description="training steps in an epoch")
+    epochs: int = Field(40, gt=0, description="epochs, by which the learning rate falls to zero")
+    iterations: int = Field(25, gt=0, description="training steps in an epoch")
     patch: int | None = Field(
         64, ge=16, description="longest side of a patch in voxels; none: as nnU-Net plans"
     )
     batch: int | None = Field(8, ge=2, description="patches in a step; none: as nnU-Net plans")
+    oversample: float = Field(
+        0.75, ge=0, le=1, description="share of patches about a voxel of a label drawn at random"
+    )
     features: int | None = Field(
         16, gt=0, description="feature maps at full resolution; none: nnU-Net's 32"
     )
@@ -140,6 +144,7 @@ class NnUNet(Method):
             context.device,
             epochs=self.epochs,
             iterations=self.iterations,
+            oversample=self.oversample,
             seed=context.seed,
         )
 
