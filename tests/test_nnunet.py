@@ -121,6 +121,45 @@ def test_nnunets_own_predictor_takes_the_folder_and_says_the_same(trained: NnUNe
     np.testing.assert_array_equal(theirs, trained.predict(study).labels)
 
 
+@pytest.mark.filterwarnings("ignore")  # nnU-Net divides by nothing
+def test_its_evaluator_on_real_predictions_says_what_our_preset_says(
+    trained: NnUNet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The summary.json that it writes, held against the same masks by ``bench score --summary``."""
+    from nnunetv2.evaluation import evaluate_predictions
+    from nnunetv2.imageio.nibabel_reader_writer import NibabelIO
+
+    from benchmark.cli._app import app, run_app
+    from benchmark.nifti import write_labels
+
+    reference, prediction = tmp_path / "r", tmp_path / "p"
+    scarless = Case(CASES[1].study, relabelled({3: 2})[1].reference)
+    for case in (CASES[0], scarless):
+        name = f"{case.study.id}.nii.gz"
+        answer = trained.predict(case.study).labels
+        assert answer is not None
+        assert answer.any()
+        write_labels(reference / name, np.asarray(case.reference.labels), case.study.target)
+        write_labels(prediction / name, answer, case.study.target)
+    regions = [(1,), (2, 3, 4), (1, 2, 3, 4), (3, 4), (4,)]
+    with surroundings.in_this_process(evaluate_predictions):
+        result = evaluate_predictions.compute_metrics_on_folder(
+            str(reference), str(prediction), str(tmp_path / "summary.json"), NibabelIO(),
+            ".nii.gz", regions, num_processes=1,
+        )  # fmt: skip
+    assert any(result["mean"][r]["TP"] > 0 for r in regions)
+    words = ["score", "-r", reference, "-p", prediction, "-o", tmp_path / "s", "--json"]
+    words += ["--metric", "dice", "--summary", tmp_path / "summary.json"]
+    assert run_app(app, list(map(str, words))) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["summary"] == {"compared": 2 * 5 * 8, "differences": []}
+    means = {m["quantity"]: m["theirs"] for m in told["presets"]["nnunet"]["means"]}
+    for region, codes in zip(("cavity", "myocardium", "lv", "scar", "mvo"), regions, strict=True):
+        for metric, mean in result["mean"][codes].items():
+            ours = float(means[f"{region} {metric}"])  # "nan" in JSON
+            assert ours == pytest.approx(float(mean), nan_ok=True)
+
+
 class Stop(BaseException):
     """As an interruption comes: from anywhere, and of no kind that anybody catches."""
 
