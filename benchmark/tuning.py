@@ -20,30 +20,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .averages import means
-from .errors import PluginError, UsageError, near_misses
+from .errors import UsageError, near_misses
 from .fingerprint import combined
 from .importance import Importance, importance
 from .metrics.cards import cards, select
+from .objective import POLICY, ROLES, tried
 from .plan import Plan, RunRequest, prepare, resolve
 from .plugins import Dataset, Method
-from .policies import Policy, case_means
 from .progress import Reporter
 from .ranges import Range
-from .runner import RunResult, run
 from .search_space import search_space
 from .store import RunFolder
 from .suggesting import need_optuna, suggest
-from .table import Quantity, read_runs, tidy
-from .table import select as rows_of
+from .table import Quantity
 from .trials import Trial, TrialFolder, best_of
-from .types import Region, Role
+from .types import Region
 
-__all__ = ["POLICY", "Study", "TuneRequest", "tune"]
-
-_ROLES: tuple[Role, ...] = ("validation",)
-#: What an undefined value counts as: as leaderboards have it.
-POLICY = Policy.WORST_CASE
+__all__ = ["Study", "TuneRequest", "tune"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +124,8 @@ def tune(
     with _folder(study).lock():
         ledger = TrialFolder(study.path)
         started = time.monotonic()
+        # of what trains nothing, a seed would change nothing
+        seeds = range(request.seeds if study.plan.method.trains else 1)
         reporter.note(_begun(study, len(ledger.finished())))
         while len(trials := ledger.finished()) < request.trials:
             if request.timeout is not None and time.monotonic() - started >= request.timeout:
@@ -138,7 +133,7 @@ def tune(
                 break
             trial = ledger.read(len(trials) + 1) or _next(study, trials)
             ledger.keep(trial)
-            trial = _tried(study, trial, reporter)
+            trial = tried(trial, study.request.run, study.quantity, seeds, reporter)
             ledger.keep(trial)
             reporter.note(_said(study, [*trials, trial]))
             after(replace(study, trials=(*trials, trial)))
@@ -149,7 +144,7 @@ def _prepared(request: TuneRequest, reporter: Reporter) -> Study:
     for name, number in (("trials", request.trials), ("seeds", request.seeds)):
         if number < 1:
             raise UsageError(f"{number} {name} are none.", "Use 1 or more.")
-    base = replace(request.run, seed=0, evaluate=_ROLES, pictures=False, fold=None, folds=None)
+    base = replace(request.run, seed=0, evaluate=ROLES, pictures=False, fold=None, folds=None)
     resolved = resolve("methods", base.method, base.settings, base.profile)
     cls = type(resolved.plugin)
     assert issubclass(cls, Method)
@@ -210,48 +205,6 @@ def _next(study: Study, trials: Sequence[Trial]) -> Trial:
     seed = study.request.seed
     parameters, source = suggest(study.space, trials, study.higher, seed, number)
     return Trial(number=number, state="running", source=source, parameters=parameters)
-
-
-def _tried(study: Study, trial: Trial, reporter: Reporter) -> Trial:
-    started = time.monotonic()
-    base = study.request.run
-    settings = {**base.settings, **trial.parameters}
-    results: list[RunResult] = []
-    try:
-        for seed in range(study.request.seeds if study.plan.method.trains else 1):
-            results.append(run(replace(base, settings=settings, seed=seed), reporter))
-            _whole(results[-1])
-        value, cases = _value(study, results)
-        outcome: dict[str, Any] = {"state": "done", "value": value, "cases": cases}
-    # The parameters' fault; a DataError is nobody's who could be tried with others.
-    except (PluginError, UsageError) as error:
-        outcome = {"state": "failed", "reason": str(error)}
-    return trial.model_copy(
-        update={
-            **outcome,
-            "seconds": round(time.monotonic() - started, 3),
-            "cached": bool(results) and all(result.cached for result in results),
-            "runs": [result.path.name for result in results],
-        }
-    )
-
-
-def _whole(result: RunResult) -> None:
-    if result.errors:
-        case, message = next(iter(result.errors.items()))
-        raise PluginError(f"{len(result.errors)} case(s) failed, {case} for one: {message}")
-
-
-def _value(study: Study, results: Sequence[RunResult]) -> tuple[float, int]:
-    """What ``bench leaderboard`` would show of these runs, of the validation cases."""
-    table = tidy(read_runs([result.path for result in results], levels=[study.quantity.level]))
-    table = rows_of(table, [study.quantity], roles=_ROLES)
-    labels = sorted(set(table["label"].astype(str)))
-    found = means(table, labels, study.quantity, POLICY) if labels else {}
-    value = next(iter(found.values()), None)
-    if value is None:
-        raise PluginError(f"No validation case has a value of {study.quantity}.")
-    return value, int(case_means(table, POLICY)["value"].notna().sum())
 
 
 def _begun(study: Study, n_there: int) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from .atomic import replacing
+from .objective import POLICY
 from .store import write_json
-from .tuning import POLICY, Study
+from .tuning import Study
 
 __all__ = ["TWICE", "best_command", "ranked", "write_files"]
 

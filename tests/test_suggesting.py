@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmark.importance import importance
@@ -29,12 +31,31 @@ def known(parameters: dict[str, Any]) -> float:
     return 0.8 - 0.2 * (rate + 3) ** 2 - (parameters["share"] - 0.3) ** 2 - 0.02 * weight**2
 
 
-def searched(n: int, seed: int, function: Callable[[dict[str, Any]], float] = known) -> list[Trial]:
+@cache
+def searched(n: int, seed: int) -> tuple[Trial, ...]:
+    """A search on ``known``."""
     trials: list[Trial] = []
     for number in range(1, n + 1):
         parameters, source = suggest(SPACE, trials, True, seed, number)
-        trials.append(done(number, parameters, function(parameters), source))
-    return trials
+        trials.append(done(number, parameters, known(parameters), source))
+    return tuple(trials)
+
+
+def scattered(
+    n: int, seed: int, function: Callable[[dict[str, Any]], float] = known
+) -> tuple[Trial, ...]:
+    """Trials all over the space."""
+    rng = np.random.default_rng(seed)
+    trials = []
+    for number in range(1, n + 1):
+        at = {name: rng.uniform() for name in SPACE}
+        parameters = {
+            name: one.low * (one.high / one.low) ** at[name] if one.log else one.high * at[name]
+            for name, one in SPACE.items()
+            if one.low is not None and one.high is not None
+        }
+        trials.append(done(number, parameters, function(parameters), "random"))
+    return tuple(trials)
 
 
 def done(
@@ -69,7 +90,7 @@ def test_the_lesser_is_sought_where_the_lesser_is_better() -> None:
 
 
 def test_a_suggestion_follows_from_seed_number_and_trials_alone() -> None:
-    trials = searched(12, 0)
+    trials = searched(18, 0)[:12]
     again = [suggest(SPACE, trials[:k], True, 0, k + 1)[0] for k in (11, 3, 9, 0)]
     assert again == [trials[k].parameters for k in (11, 3, 9, 0)]
     assert suggest(SPACE, trials[:11], True, 1, 12)[0] != trials[11].parameters
@@ -113,7 +134,7 @@ def test_whole_numbers_and_choices_are_searched_as_what_they_are() -> None:
 def test_importance_finds_the_share_of_variance_that_is_known() -> None:
     # 0.2 x^2 on (-2, 2), y^2 on (-.3, .3), .02 z^2 on (-1, 1): variances .0569, .00072, .00004
     for seed in (0, 1):
-        found = importance(SPACE, searched(20, seed))
+        found = importance(SPACE, scattered(20, seed))
         assert found is not None
         assert next(iter(found.shares)) == "rate"
         assert found.shares["rate"].total > 0.95
@@ -135,7 +156,7 @@ def test_importance_tells_what_parameters_make_together() -> None:
 
 
 def test_importance_of_noise_explains_nothing_of_unseen_trials() -> None:
-    trials = searched(20, 0, _noise)
+    trials = scattered(20, 0, _noise)
     found = importance(SPACE, trials)
     assert found is not None
     assert found.explained < 0.3
@@ -146,7 +167,7 @@ def _noise(parameters: dict[str, Any]) -> float:
 
 
 def test_importance_says_nothing_of_few_or_equal_values() -> None:
-    trials = searched(10, 0)
+    trials = scattered(10, 0)
     assert importance(SPACE, trials[:9]) is None
     assert importance(SPACE, trials) is not None
     assert importance(SPACE, [t.model_copy(update={"value": 0.5}) for t in trials]) is None
@@ -164,7 +185,7 @@ def test_of_equal_values_the_first_is_the_best() -> None:
 
 
 def test_pictures_are_the_same_bytes_for_the_same_trials(tmp_path: Path) -> None:
-    trials = tuple(searched(12, 0))
+    trials = scattered(12, 0)
     trials = (*trials[:3], trials[3].model_copy(update={"value": None}), *trials[4:])
     found = importance(SPACE, trials)
     assert found is not None
