@@ -44,6 +44,7 @@ def described(kind: Kind, name: str) -> dict[str, Any]:
         "fields": fields,
         "parameters": {f["name"]: f["default"] for f in fields},
         "needs": _names(needs),
+        "tunable": {k: str(v) for k, v in cls.tunable.items()} if issubclass(cls, Method) else {},
         "regions": _names(regions),
         "error": "",
     }

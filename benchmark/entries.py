@@ -36,8 +36,8 @@ CASE_KEYS = ("case", "patient", "role", "fold", "site", "vendor", "pathology", "
              "status", "message", "seconds", "peak_memory_mb", "diagonal_mm")  # fmt: skip
 SCORE_KEYS = ("region", "metric", "dim", "reference", "compared", "unit", "better", "best")
 FEATURE_KEYS = ("source", "feature", "unit")
-#: What the scar-free panel reads.
-FEATURES = ("scar_ml",)
+#: What the scar-free panel and the papers' claims read.
+FEATURES = ("scar_ml", "scar_percent")
 #: A word, or what follows its ``=``, that is a path: ``/home/me/predict.py``, ``--model=~/m.pth``.
 _PATH_IN_TEXT = re.compile(r"(?:(?<=[\s=])|^)(?:~|\.{1,2})?/[^\s/]+(?:/[^\s/]+)+")
 PROVENANCE_KEYS = ("versions", "python", "platform", "machine", "device", "threads", "git")

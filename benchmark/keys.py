@@ -16,6 +16,7 @@ from .code import class_hash, engine_hash
 from .fingerprint import Fingerprint, combined
 from .plugins import Method
 from .provenance import COMPUTING, capabilities, versions
+from .splits import EVALUATED
 
 if TYPE_CHECKING:
     from .plan import Resolved, RunRequest
@@ -84,7 +85,7 @@ def keys_of(
     seed = request.seed if method.trains else 0
     train = combined({**computed, "trainer": of_trainer, "seed": seed, "data": learnt})
     trained = combined({"train": train, "method": own})
-    tested = {i: [split.roles[i], *seen[i]] for i in split.ids("test", "external")}
+    tested = {i: [split.roles[i], *seen[i]] for i in split.ids(*request.evaluate)}
     predict = combined(
         {"method": trained, "data": tested, "probabilities": request.probabilities,
          "dataset": dataset_from.info.name, "fold": [request.fold, request.folds]}
@@ -103,6 +104,8 @@ def keys_of(
             # Without what tells builds of one version apart (+cpu, +cu128): the device says that.
             "versions": {name: v.partition("+")[0] for name, v in versions(COMPUTING).items()},
             "device": kind,
+            # Runs that were tested keep the name they had before there were others.
+            **({} if request.evaluate == EVALUATED else {"evaluate": request.evaluate}),
         }
     )
     return Keys(train, trained, predict, group)

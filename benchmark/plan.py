@@ -17,9 +17,9 @@ from .plugins import Dataset, Method, Plugin
 from .progress import Reporter
 from .provenance import available_threads, resolve_device
 from .registry import Kind, PluginInfo, find, plugin_class
-from .splits import Split, default_split, fold_split, read_split
+from .splits import EVALUATED, Split, default_split, fold_split, read_split
 from .store import RunFolder
-from .types import CaseInfo
+from .types import CaseInfo, Role
 
 __all__ = ["Plan", "Resolved", "RunRequest", "prepare", "resolve"]
 
@@ -42,6 +42,7 @@ class RunRequest:
     runs: Path = Path("runs")
     pictures: bool = True
     probabilities: bool = False
+    evaluate: tuple[Role, ...] = EVALUATED
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Plan:
     @property
     def evaluated(self) -> list[str]:
         """Ids of the cases that are predicted and scored."""
-        return self.split.ids("test", "external")
+        return self.split.ids(*self.request.evaluate)
 
 
 def resolve(
@@ -122,9 +123,10 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
     threads = request.threads or available_threads()
     index = _index(dataset, dataset_from.info.name)
     split = _split(request, index)
-    used = [i for i in split.roles if _used(split, i, method.trains)]
+    learnt: tuple[Role, ...] = ("train", "validation") if method.trains else ()
+    used = split.ids(*learnt, *request.evaluate)  # no other case is so much as opened
     prints = _fingerprints(request.runs, dataset_from, used, reporter)
-    _check_roles(method, split, prints)
+    _check_roles(method, split, request.evaluate, prints)
     seed = request.seed if method.trains else 0
     trainer = _trainer(method, method_from.info.name)
     keys = keys_of(request, method_from, trainer, dataset_from, split, prints, device, threads)
@@ -151,10 +153,6 @@ def _trainer(method: Method, name: str) -> Method:
             "Let trainer() give the method that trains.",
         )
     return trainer
-
-
-def _used(split: Split, case_id: str, trains: bool) -> bool:
-    return trains or split.roles[case_id] in ("test", "external")
 
 
 def _index(dataset: Dataset, name: str) -> list[CaseInfo]:
@@ -201,9 +199,12 @@ def _fingerprints(
         return fingerprints(dataset, identity, ids, cache, advance)
 
 
-def _check_roles(method: Method, split: Split, prints: Mapping[str, Fingerprint]) -> None:
-    if not split.ids("test", "external"):
-        raise DataError(f"The split ({split.source}) leaves no case to test on.")
+def _check_roles(
+    method: Method, split: Split, evaluate: tuple[Role, ...], prints: Mapping[str, Fingerprint]
+) -> None:
+    if not split.ids(*evaluate):
+        what = "test on" if evaluate == EVALUATED else f"score: none is {' or '.join(evaluate)}"
+        raise DataError(f"The split ({split.source}) leaves no case to {what}.")
     if method.trains and not split.ids("train"):
         raise DataError(f"The split ({split.source}) leaves no case to train on.")
     faults = [prints[i].error for i in split.ids("train", "validation")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from .errors import PluginError
+from .ranges import Range
 from .types import Case, CaseInfo, Region, Role, Segmentation, Study
 
 __all__ = ["Dataset", "Method", "Plugin", "TrainContext"]
@@ -66,6 +67,7 @@ class Method(Plugin):
         produces: Regions it segments; any other region is ``not_applicable``, never zero.
         needs: Modalities a study must have.
         profiles: Parameter values by profile name, laid over the fields' defaults.
+        tunable: How far ``bench tune`` searches which parameters.
     """
 
     produces: ClassVar[frozenset[Region]] = frozenset(
@@ -73,6 +75,7 @@ class Method(Plugin):
     )
     needs: ClassVar[frozenset[str]] = frozenset({"lge"})
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {}, "paper": {}}
+    tunable: ClassVar[Mapping[str, Range]] = {}
 
     _model: Path | None = PrivateAttr(default=None)
     _device: str = PrivateAttr(default="cpu")

@@ -219,6 +219,7 @@ def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
         folds=plan.request.folds,
         split=plan.split.as_dict(),
         split_source=plan.split.source,
+        evaluated=list(plan.request.evaluate),
         produces=sorted(plan.method.produces),
         annotates=sorted(dataset.annotates),
         metric_cards={name: card.hash for name, card in sorted(_cards_used(plan, rows).items())},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,15 +15,18 @@ from ._shared import TerminalReporter, columns, echo_json, line
 
 if TYPE_CHECKING:
     from ..evaluate import Summary
+    from ..labels import LabelMap
     from ..overview import Line
     from ..plugins import Dataset
-    from ..presets import PresetTable
+    from ..presets import Difference, Measured, PresetTable
 
 __all__ = ["score_command"]
 
 NOTHING_MEASURED = 3
 FAILED_CASES = 4
 INTERRUPTED = 130
+#: The preset that a summary.json is of.
+_NNUNET = "nnunet"
 #: What to do with an option that would be ignored, by what it stands beside.
 _INSTEAD = {
     "--dataset": "Leave it out: a data set brings labels, images and apex of its own.",
@@ -87,6 +90,14 @@ def score_command(
             "myosaiq-official, acdc-official, nnunet, medpy, monai; repeatable.",
         ),
     ] = None,
+    summary_json: Annotated[
+        Path | None,
+        typer.Option(
+            "--summary",
+            help="The summary.json that nnU-Net wrote of these predictions: lists where its "
+            "numbers are not those that the preset nnunet makes of the masks.",
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -103,7 +114,7 @@ def score_command(
     from ..evaluate import evaluate
     from ..labels import CANONICAL, parse_labels
     from ..overview import overview
-    from ..presets import PresetTable, preset
+    from ..presets import PresetTable, preset, read_summary
     from ..splits import ROLES
 
     for role in roles or ():
@@ -126,7 +137,9 @@ def score_command(
         source = reference
     else:
         raise UsageError("There is no reference.", "Add --reference DIR or --dataset NAME.")
-    chosen = [preset(name) for name in dict.fromkeys(presets or ())]
+    told = None if summary_json is None else read_summary(summary_json)
+    asked = [*(presets or ()), *([] if told is None else [_NNUNET])]
+    chosen = [preset(name) for name in dict.fromkeys(asked)]
     tables = [PresetTable(p, out / f"preset-{p.name}.csv") for p in chosen]
     with _told_how_to_go_on():
         summary = evaluate(
@@ -147,17 +160,65 @@ def score_command(
             presets=tables,
         )
     lines = overview(summary.files["scores"], metrics=metrics)
+    held = None
+    if told is not None and summary_json is not None:
+        meaning = prediction_labels or labels
+        held = _held(told, tables, parse_labels(meaning) if meaning else CANONICAL)
     if as_json:
         found = _as_json(summary, lines)
-        echo_json(found | {"presets": _presets_as_json(tables)} if tables else found)
+        found |= {"presets": _presets_as_json(tables)} if tables else {}
+        echo_json(found | ({} if held is None else {"summary": _held_as_json(held)}))
     else:
         _print(summary, lines)
         for table in tables:
             _print_preset(table)
+        if held is not None:
+            _print_held(held, summary_json)
     if summary.scored == 0 or not _rows(summary):
         raise typer.Exit(NOTHING_MEASURED)
     if summary.failed or summary.incomplete:
         raise typer.Exit(FAILED_CASES)
+
+
+def _held(
+    told: Sequence[Measured], tables: Sequence[PresetTable], labels: LabelMap
+) -> tuple[int, list[Difference]]:
+    """How many numbers of a summary.json were compared with the masks', and what differs."""
+    from ..presets import differences
+
+    path = next(table.path for table in tables if table.preset.name == _NNUNET)
+    return differences(told, path, labels)
+
+
+def _held_as_json(held: tuple[int, list[Difference]]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    shown = [
+        asdict(one) | {side: _finite(getattr(one, side)) for side in ("summary", "masks")}
+        for one in held[1]
+    ]
+    return {"compared": held[0], "differences": shown}
+
+
+def _print_held(held: tuple[int, list[Difference]], path: Path | None) -> None:
+    compared, found = held
+    if not found:
+        line(f"\n{path}: all {compared} numbers are those of the masks")
+        return
+    columns(
+        f"\n{path}: {compared} numbers compared with the masks'; {len(found)} differences",
+        ("case", "quantity", "summary", "masks", "reason"),
+        [
+            (
+                one.case or "all",
+                one.quantity or "all",
+                "-" if one.summary is None else f"{one.summary:g}",
+                "-" if one.masks is None else f"{one.masks:g}",
+                one.reason,
+            )
+            for one in found
+        ],
+    )
 
 
 def _rows(summary: Summary) -> int:

@@ -13,6 +13,20 @@ with each::
 from .beside import Row, beside
 from .definition import Preset, Quantity, Value
 from .listing import preset, presets
+from .summary import Difference, Measured, differences, read_summary
 from .written import PresetTable
 
-__all__ = ["Preset", "PresetTable", "Quantity", "Row", "Value", "beside", "preset", "presets"]
+__all__ = [
+    "Difference",
+    "Measured",
+    "Preset",
+    "PresetTable",
+    "Quantity",
+    "Row",
+    "Value",
+    "beside",
+    "differences",
+    "preset",
+    "presets",
+    "read_summary",
+]
