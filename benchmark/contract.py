@@ -152,7 +152,8 @@ def _train(method: Method, needs: frozenset[str], folder: Path) -> None:
         made_case("a", modalities=needs),
         made_case("b", (4, 60, 72), (8.0, 1.4, 1.4), needs, "float32"),
     ]
-    method.train(cases, TrainContext(folder, scratch, validation=cases[:1], seed=7))
+    learner = method.trainer() if method.trains else method
+    learner.train(cases, TrainContext(folder, scratch, validation=cases[:1], seed=7))
 
 
 def _hash(method: Method, study: Study) -> str:

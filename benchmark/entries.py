@@ -8,6 +8,7 @@ in it, nothing of an image or a mask.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ SCORE_KEYS = ("region", "metric", "dim", "reference", "compared", "unit", "bette
 FEATURE_KEYS = ("source", "feature", "unit")
 #: What the scar-free panel and the papers' claims read.
 FEATURES = ("scar_ml", "scar_percent")
+#: A word, or what follows its ``=``, that is a path: ``/home/me/predict.py``, ``--model=~/m.pth``.
+_PATH_IN_TEXT = re.compile(r"(?:(?<=[\s=])|^)(?:~|\.{1,2})?/[^\s/]+(?:/[^\s/]+)+")
 PROVENANCE_KEYS = ("versions", "python", "platform", "machine", "device", "threads", "git")
 
 
@@ -213,6 +216,8 @@ def _without_paths(value: Any) -> Any:
         return [_without_paths(inner) for inner in value]
     if isinstance(value, str) and _is_path(value):
         return value.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    if isinstance(value, str):  # a command line, say
+        return _PATH_IN_TEXT.sub(lambda found: found[0].rpartition("/")[2], value)
     return value
 
 

@@ -82,7 +82,12 @@ class Method(Plugin):
 
     @abstractmethod
     def predict(self, study: Study) -> Segmentation:
-        """Segment ``study`` on the grid of ``study.target``."""
+        """Segment ``study`` on the grid of ``study.target``.
+
+        Raise :class:`benchmark.errors.NoPredictionError` where there is no answer to give; any
+        other exception is a fault, and either counts as the worst. Notes added to a
+        :class:`benchmark.BenchError` go to the run's log, which the message then names.
+        """
 
     def train(self, cases: Sequence[Case], context: TrainContext) -> None:
         """Learn from ``cases``; leave what ``predict`` needs in ``context.folder``."""

@@ -12,7 +12,7 @@ the run's ``plugin.log`` where a case fails, and the error shows the last lines.
 nowhere near: training is the program's own business, before.
 
 A process for each study is simple and honest, and costs its start each time: seconds, where it
-loads a network. That is part of the seconds recorded.
+loads a network. That is part of the seconds recorded; the memory recorded is not the program's.
 """
 
 from __future__ import annotations

@@ -169,6 +169,11 @@ class NnUNet(Method):
                 probabilities[region] = by_code[codes].sum(axis=0).clip(0.0, 1.0)
         return Segmentation(labels, probabilities=probabilities)
 
+    @property
+    def epoch_count(self) -> int | None:
+        """As many as asked for: it does not stop early."""
+        return self.epochs
+
     def parameter_count(self) -> int | None:
         """Trainable numbers; None before there is a plan, which the training cases decide."""
         if self._model is None:

@@ -73,7 +73,7 @@ class Predictions(External):
         path = self._masks().get(study.id)
         if path is None:
             raise NoPredictionError(
-                f"{self.folder} has no label map of {study.id!r}.", f"Add {study.id}.nii.gz."
+                f"{self.folder.name} has no label map of {study.id!r}.", f"Add {study.id}.nii.gz."
             )
         return Segmentation(self.labels_of(path, study), probabilities=self._probable(study))
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from benchmark import provenance
+from benchmark import Method, provenance
 from benchmark.costs import costs
 from benchmark.provenance import device_memory_mb, reset_peak_memory
+from benchmark.registry import create
 
 
 def row(seconds: float, slices: int, warm: bool | None, status: str = "ok") -> dict[str, Any]:
@@ -87,3 +88,24 @@ def test_memory_of_a_gpu_is_asked_of_torch_where_it_is_loaded(
     assert reset == [0, 1]
     monkeypatch.delitem(sys.modules, "torch")
     assert provenance.device_memory_mb("cuda") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "epochs"),
+    [
+        ("direct", {"epochs": 3}, 3),
+        ("two_step", {"epochs": 3}, 6),  # one network after the other
+        ("jdl", {"epochs": 3}, 3),
+        ("otsu", {"epochs": 3}, 3),
+        ("otsu", {"epochs": 3, "myocardium": "atlas"}, None),
+        ("nnunet", {"epochs": 3}, 3),
+        ("empty", {}, None),
+    ],
+)
+def test_methods_say_how_often_they_pass_over_their_cases(
+    name: str, settings: dict[str, Any], epochs: int | None
+) -> None:
+    method = create("methods", name, settings)
+    assert isinstance(method, Method)
+    assert method.trainer().epoch_count == epochs
+    assert method.epoch_count == epochs

@@ -146,7 +146,7 @@ def test_the_predictions_of_a_run_score_as_they_did_and_a_missing_one_as_the_wor
     assert third.cases == {"ok": 3, "no_prediction": 1}
     assert third.path != second.path
     cases = pd.read_parquet(third.path / "cases.parquet").set_index("case")
-    assert cases.message["b"] == f"{folder} has no label map of 'b'. Add b.nii.gz."
+    assert cases.message["b"] == "predictions has no label map of 'b'. Add b.nii.gz."
     scores = pd.read_parquet(third.path / "scores.parquet")
     mine = scores[(scores.case == "b") & (scores.metric == "dice") & (scores.region == "scar")]
     assert set(mine.status) == {"no_prediction"}

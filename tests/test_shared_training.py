@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +71,7 @@ class Reader(Method):
         limit = float((self.model / "limit").read_text())
         return Segmentation(np.where(study.images["lge"].voxels > limit, self.code, 0))
 '''
+Keys = Callable[..., tuple[str, str]]
 PREDICTED = ["a", "b", "c", "x"]
 
 
@@ -143,37 +143,52 @@ def test_a_trainer_that_is_none_or_has_another_is_refused(
         run(wrong)
 
 
-def keys(spec: str, tmp_path: Path, **settings: Any) -> tuple[str, str]:
-    """Of training and of the method, on a few cases of ``lge``."""
-    split = tmp_path / "split.json"
-    from benchmark.registry import create
+@pytest.fixture
+def keys(plugins: Any, tmp_path: Path) -> Keys:
+    """Of training and of the method."""
+    dataset = plugins.toy()
 
-    ids = [info.id for info in create("datasets", "lge", {}).index()][:2]  # type: ignore[attr-defined]
-    split.write_text(json.dumps({"train": ids[:1], "test": ids[1:]}))
-    request = RunRequest(spec, "lge", settings=settings, runs=tmp_path / "runs", threads=1,
-                         device="cpu", split=split)  # fmt: skip
-    plan = prepare(request, Reporter())
-    return plan.train_key, plan.method_key
+    def of(spec: str, **settings: Any) -> tuple[str, str]:
+        request = RunRequest(spec, dataset, settings=settings, runs=tmp_path / "runs", threads=1,
+                             device="cpu")  # fmt: skip
+        plan = prepare(request, Reporter())
+        return plan.train_key, plan.method_key
+
+    return of
 
 
 SHARING = ["all_myocardium", "otsu", "n_sd", "fwhm", "gmm"]
 
 
-def test_the_methods_inside_a_myocardium_share_their_training(tmp_path: Path) -> None:
-    found = {name: keys(name, tmp_path) for name in SHARING}
+def test_the_methods_inside_a_myocardium_share_their_training(keys: Keys) -> None:
+    found = {name: keys(name) for name in SHARING}
     assert len({train for train, _ in found.values()}) == 1
     assert len({own for _, own in found.values()}) == len(SHARING)
-    atlas = {keys(name, tmp_path, myocardium="atlas")[0] for name in SHARING}
+    atlas = {keys(name, myocardium="atlas")[0] for name in SHARING}
     assert len(atlas) == 1
     assert atlas.isdisjoint(train for train, _ in found.values())
-    assert keys("otsu", tmp_path, epochs=3)[0] != found["otsu"][0]
-    assert keys("two_step", tmp_path)[0] != found["otsu"][0]
+    assert keys("otsu", epochs=3)[0] != found["otsu"][0]
+    assert keys("two_step")[0] != found["otsu"][0]
 
 
-def test_of_the_atlas_only_its_grid_is_in_the_key(tmp_path: Path) -> None:
-    first = keys("otsu", tmp_path, myocardium="atlas")[0]
-    assert keys("otsu", tmp_path, myocardium="atlas", epochs=3)[0] == first
-    assert keys("otsu", tmp_path, myocardium="atlas", size=96)[0] != first
+def test_a_stranger_s_rule_shares_it_too(keys: Keys, plugins: Any) -> None:
+    """A file of one's own, of a dozen lines, trains nothing where otsu has been run."""
+    mine = plugins.file(
+        "brightest",
+        '"""The brightest twentieth."""\nimport numpy as np\n'
+        "from benchmark.methods._myocardium import InMyocardium\n\n\n"
+        "class Brightest(InMyocardium):\n    share: float = 0.05\n\n"
+        "    def scar(self, values):\n"
+        "        return values >= np.quantile(values, 1 - self.share)\n",
+    )
+    assert keys(mine)[0] == keys("otsu")[0]
+    assert keys(mine)[1] != keys("otsu")[1]
+
+
+def test_of_the_atlas_only_its_grid_is_in_the_key(keys: Keys) -> None:
+    first = keys("otsu", myocardium="atlas")[0]
+    assert keys("otsu", myocardium="atlas", epochs=3)[0] == first
+    assert keys("otsu", myocardium="atlas", size=96)[0] != first
 
 
 @pytest.mark.slow
