@@ -8,6 +8,7 @@ atomic step, so a run killed at any moment and started again leaves the same byt
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark import Region, TrainContext
+from benchmark.errors import PluginError
 
 from ._augment import apply, draw
 from ._numerics import autocast, fast, mixed, place
@@ -92,6 +94,9 @@ def fit(
         context: Its seed, device, scratch folder and report are used.
         stage: Name of this training; names its checkpoint.
         stages: All trainings of the method in order, for the progress bar.
+
+    Raises:
+        PluginError: The loss is infinite or no number.
     """
     device, steps = context.device, recipe.steps_per_epoch(train.units)
     of = recipe.epochs * steps
@@ -179,7 +184,12 @@ class _Run:
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        return float(loss.item())
+        value = float(loss.item())
+        if not math.isfinite(value):
+            raise PluginError(
+                f"The training diverged: its loss is {value}.", "Lower the learning rate."
+            )
+        return value
 
     def look(self, samples: Samples) -> tuple[float, float]:
         """Dice of all pixels of ``samples`` pooled, averaged over regions (never NaN); the loss."""

@@ -10,7 +10,7 @@ from benchmark.errors import PluginError, UsageError
 from benchmark.plan import resolve
 from benchmark.plugins import Method
 from benchmark.ranges import Range, parse_range
-from benchmark.registry import listed
+from benchmark.registry import find, listed, plugin_class
 from benchmark.search_space import parse_space, search_space
 
 #: Two parameters that it declares, and others of every kind.
@@ -160,7 +160,7 @@ def test_the_ranges_of_xing2023_hold_its_optimum_and_every_profile(name: str, pr
 
 def test_what_every_method_declares_as_tunable_fits_its_fields() -> None:
     for name in listed("methods"):
-        plugin = resolve("methods", name, {}).plugin
-        assert isinstance(plugin, Method)
-        if plugin.tunable:
-            assert set(search_space(type(plugin), name, {}, {}, {})) == set(plugin.tunable)
+        cls = plugin_class(find("methods", name))
+        assert issubclass(cls, Method)
+        if cls.tunable:
+            assert set(search_space(cls, name, {}, {}, {})) == set(cls.tunable)

@@ -209,6 +209,13 @@ def test_the_best_epoch_on_the_validation_slices_is_kept(tmp_path: Path) -> None
     assert network.z.item() > 0.5
 
 
+def test_a_training_that_diverges_says_so_at_once(tmp_path: Path) -> None:
+    method = JDL(**{**TINY, "learning_rate": 1e30})
+    with pytest.raises(PluginError, match="diverged: its loss is") as error:
+        train(method, tmp_path)
+    assert "learning rate" in str(error.value)
+
+
 def train(method: JDL | TwoStep, folder: Path, seed: int = 0, stop: int | None = None) -> bytes:
     """The bytes of the weights; ``stop`` is the step whose report is interrupted."""
 
