@@ -188,6 +188,20 @@ def test_a_training_interrupted_and_started_again_ends_the_same(
     assert files(tmp_path / "model") == whole
 
 
+@pytest.mark.slow  # some 25 s on one core
+def test_the_shipped_quick_optimiser_learns_one_case_by_heart(tmp_path: Path) -> None:
+    # Smaller in image, batch and feature maps; optimiser, loss and augmentation as shipped.
+    method = NnUNet(epochs=30, iterations=20, features=8, batch=2, patch=48, pixel_mm=None)
+    case = CASES[0]
+    method.train([case], context(tmp_path, validation=()))
+    labels = method.at(tmp_path / "model").predict(case.study).labels
+    for region in (Region.CAVITY, Region.MYOCARDIUM, Region.SCAR):
+        predicted = region.mask(np.asarray(labels))
+        truth = region.mask(np.asarray(case.reference.labels))
+        dice = 2 * (predicted & truth).sum() / (predicted.sum() + truth.sum())
+        assert dice > 0.95, region
+
+
 def test_another_seed_gives_other_weights(trained: NnUNet, tmp_path: Path) -> None:
     NnUNet(**{**SMOKE, "epochs": 1}).train(CASES[:1], context(tmp_path, seed=4))
     name = str(Path("fold_0", "checkpoint_final.pth"))
