@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if TYPE_CHECKING:
     from .errors import BenchError, DataError
     from .plugins import Dataset, Method, TrainContext
+    from .ranges import Range
     from .scored_arrays import score
     from .types import Case, CaseInfo, Contour, Label, Region, Segmentation, Study, Volume
 
@@ -32,6 +33,7 @@ _HOMES = {
     "Dataset": "plugins",
     "Label": "types",
     "Method": "plugins",
+    "Range": "ranges",
     "Region": "types",
     "Segmentation": "types",
     "Study": "types",
@@ -49,6 +51,7 @@ __all__ = [
     "Dataset",
     "Label",
     "Method",
+    "Range",
     "Region",
     "Segmentation",
     "Study",

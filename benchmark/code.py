@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module, metadata
@@ -13,7 +14,7 @@ from .errors import PluginError
 from .metrics.cards import modules
 from .registry import PluginInfo
 
-__all__ = ["code_hash", "engine_hash", "metrics_hash"]
+__all__ = ["class_hash", "code_hash", "engine_hash", "metrics_hash"]
 
 
 def code_hash(info: PluginInfo) -> str:
@@ -30,6 +31,25 @@ def code_hash(info: PluginInfo) -> str:
         if info.module.endswith(".py"):
             return hash_files(files_of(info.path, info.path.stem))
         return _installed_hash(info.path, info.module, info.distribution)
+    except (SyntaxError, ValueError, OSError) as error:
+        raise PluginError(f"{info.name!r} imports a broken file: {error}.") from error
+
+
+def class_hash(cls: type, info: PluginInfo) -> str:
+    """As :func:`code_hash`, of the file in which the plugin ``info`` found the class ``cls``.
+
+    Raises:
+        PluginError: As :func:`code_hash`.
+    """
+    assert info.path is not None
+    module = cls.__module__
+    path = Path(inspect.getfile(cls))
+    if path.resolve() == info.path.resolve():
+        return code_hash(info)
+    try:
+        if module.startswith("_scarbench_"):  # a sibling of a plugin by path
+            return hash_files(files_of(path, path.stem))
+        return _installed_hash(path, module, info.distribution)
     except (SyntaxError, ValueError, OSError) as error:
         raise PluginError(f"{info.name!r} imports a broken file: {error}.") from error
 

@@ -35,9 +35,16 @@ class Contained:
                 self.note(where, printed.getvalue())
 
     def explained(self, where: str, error: BaseException) -> str:
-        """What to tell the user of an error; the traceback of one that is not ours is noted."""
+        """What to tell the user of an error; the traceback of one that is not ours is noted.
+
+        Of one of ours, the notes that were added to it (:meth:`BaseException.add_note`): output of
+        a program, say.
+        """
         if isinstance(error, BenchError):
-            return str(error)
+            notes = getattr(error, "__notes__", [])
+            for note in notes:
+                self.note(where, note)
+            return f"{error} What it printed is in {self.path}." if notes else str(error)
         self.note(where, "".join(traceback.format_exception(error)))
         return f"{type(error).__name__}: {error}"
 

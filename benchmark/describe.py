@@ -28,6 +28,7 @@ def described(kind: Kind, name: str) -> dict[str, Any]:
     cls = plugin_class(info)
     module = inspect.getmodule(cls)
     regions = getattr(cls, "produces" if issubclass(cls, Method) else "annotates", ())
+    needs = cls.needs if issubclass(cls, Method) else frozenset()
     fields = [
         {
             "name": key,
@@ -42,14 +43,14 @@ def described(kind: Kind, name: str) -> dict[str, Any]:
         "doc": inspect.cleandoc((module.__doc__ if module else None) or cls.__doc__ or ""),
         "fields": fields,
         "parameters": {f["name"]: f["default"] for f in fields},
-        "needs": sorted(cls.needs) if issubclass(cls, Method) else [],
-        # a property where it depends on the parameters
-        "regions": _regions(regions),
+        "needs": _names(needs),
+        "tunable": {k: str(v) for k, v in cls.tunable.items()} if issubclass(cls, Method) else {},
+        "regions": _names(regions),
         "error": "",
     }
 
 
-def _regions(value: Any) -> list[str]:
+def _names(value: Any) -> list[str]:
     # a property where it depends on the parameters
     return sorted(map(str, value)) if isinstance(value, frozenset) else ["by parameters"]
 

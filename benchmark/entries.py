@@ -35,8 +35,8 @@ CASE_KEYS = ("case", "patient", "role", "fold", "site", "vendor", "pathology", "
              "status", "message", "seconds", "peak_memory_mb", "diagonal_mm")  # fmt: skip
 SCORE_KEYS = ("region", "metric", "dim", "reference", "compared", "unit", "better", "best")
 FEATURE_KEYS = ("source", "feature", "unit")
-#: What the scar-free panel reads.
-FEATURES = ("scar_ml",)
+#: What the scar-free panel and the papers' claims read.
+FEATURES = ("scar_ml", "scar_percent")
 PROVENANCE_KEYS = ("versions", "python", "platform", "machine", "device", "threads", "git")
 
 

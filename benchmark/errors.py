@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["BenchError", "DataError", "PluginError", "UsageError", "near_misses"]
+__all__ = ["BenchError", "DataError", "NoPredictionError", "PluginError", "UsageError",
+           "near_misses"]  # fmt: skip
 
 
 class BenchError(Exception):
@@ -34,6 +35,10 @@ class UsageError(BenchError):
 
 class DataError(BenchError):
     """A file or an array that is missing, unreadable, misshapen or misaligned."""
+
+
+class NoPredictionError(DataError):
+    """A case that a method has no answer for: scored as ``no_prediction``, not as an ``error``."""
 
 
 class PluginError(BenchError):

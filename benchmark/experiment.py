@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .atomic import unwritable
 from .errors import DataError, UsageError
@@ -20,6 +20,7 @@ from .record import RunRecord
 from .registry import find, plugin_class
 from .runner import RunResult, run
 from .store import write_json
+from .types import Role
 
 __all__ = ["Rerun", "expand", "rerun"]
 
@@ -130,6 +131,7 @@ def rerun(
         runs=root,
         pictures=False,
         probabilities=_with_probabilities(record),
+        evaluate=cast(tuple[Role, ...], tuple(record.evaluated)),
     )
     result = run(request, reporter)
     differing, largest = _difference(folder, result.path, record.metric_cards)

@@ -45,7 +45,12 @@ class Row:
         folds: Into how many folds the cases were dealt, if they were.
         cells: One per column of the leaderboard.
         train_seconds: Mean over runs; None where nothing was trained.
+        seconds_per_epoch: Of training, mean over runs; None where epochs were not recorded.
         seconds_per_case: Mean over predicted cases.
+        seconds_per_slice: Of prediction, median over cases without the first, mean over runs; None
+            where it was not recorded.
+        memory_mb: Peak resident memory of training or predicting, the larger over all runs.
+        device_memory_mb: The same of a GPU's tensors; None where there is no GPU.
         parameters: Trainable numbers, if it has a network.
         profile: The profile its parameters start from.
         note: Why it is not ranked, and what else a reader must know.
@@ -57,7 +62,11 @@ class Row:
     folds: int | None
     cells: tuple[Cell, ...]
     train_seconds: float | None
+    seconds_per_epoch: float | None
     seconds_per_case: float | None
+    seconds_per_slice: float | None
+    memory_mb: float | None
+    device_memory_mb: float | None
     parameters: int | None
     profile: str
     note: str
@@ -224,6 +233,10 @@ def _row(
     predicted = [_timed(run, roles) for run in runs]
     times = np.concatenate(predicted)
     trained = [t for t in (run.record.stages.get("train", {}).get("seconds") for run in runs) if t]
+    epochs, slices = (
+        [t for t in (run.record.totals.get(name) for run in runs) if t is not None]
+        for name in ("train_seconds_per_epoch", "predict_seconds_per_slice")
+    )
     if rank is None and not reason:
         reason = "it has no score of this"
     return Row(
@@ -233,7 +246,11 @@ def _row(
         folds=first.folds,
         cells=cells,
         train_seconds=float(np.mean(trained)) if trained else None,
+        seconds_per_epoch=float(np.mean(epochs)) if epochs else None,
         seconds_per_case=float(times.mean()) if times.size else None,
+        seconds_per_slice=float(np.mean(slices)) if slices else None,
+        memory_mb=_peak(runs, "peak_memory_mb"),
+        device_memory_mb=_peak(runs, "device_memory_mb"),
         parameters=first.parameter_count,
         profile=first.method.profile,
         note=reason,
@@ -248,6 +265,12 @@ def _timed(run: Run, roles: Sequence[str]) -> NDArray[np.float64]:
         mine &= run.cases["status"] == "ok"
     seconds = pd.to_numeric(run.cases["seconds"][mine.to_numpy(dtype=bool)])
     return seconds.dropna().to_numpy(dtype=np.float64)
+
+
+def _peak(runs: Sequence[Run], name: str) -> float | None:
+    """The largest of a fact of the stages that train and predict."""
+    stages = [run.record.stages.get(stage, {}) for run in runs for stage in ("train", "predict")]
+    return max((float(s[name]) for s in stages if s.get(name)), default=None)
 
 
 def _excluded(runs: Sequence[Run], roles: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["csv_text", "head_lines", "markdown", "rich_view"]
 
 _ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0"}
-_COST = ("train (s)", "per case (s)", "parameters")
+_COST = ("train (s)", "per epoch (s)", "per slice (ms)", "memory (MB)", "parameters")
 _PANEL = ("sensitivity", "specificity", "false scar (mL)", "no prediction")
 _PANEL_TITLE = "Presence of scar"
 _LEDGER_TITLE = "Undefined values"
@@ -43,6 +43,9 @@ def head_lines(board: Leaderboard) -> list[str]:
         f"Mean over cases [95 % bootstrap interval, {board.resamples} joint resamples of the "
         "patients] cases with a value/cases. Seeds are averaged within each case first; a case "
         "weighs by the share of its seeds that have a value.",
+        "Costs, each on the machine of its runs: mean seconds of training, in all and for each "
+        "epoch, and of predicting a slice (median over cases, the first left out); peak memory of "
+        "the process.",
     ]
     if len(board.fingerprints) > 1:
         each = "; ".join(
@@ -88,7 +91,8 @@ def csv_text(board: Leaderboard) -> str:
     header = ["dataset", "synthetic", "policy", "roles", "rank", "method", "profile", "seeds",
               "folds", "region", "metric", "dim", "level", "unit", "better", "mean", "low", "high",
               "n_defined", "n_total", "train_seconds", "seconds_per_case", "parameters",
-              "metric_card", "note"]  # fmt: skip
+              "metric_card", "note", "seconds_per_epoch", "seconds_per_slice", "memory_mb",
+              "device_memory_mb"]  # fmt: skip
     lines: list[list[object]] = []
     for row in board.rows:
         for k, (column, cell) in enumerate(zip(board.columns, row.cells, strict=True)):
@@ -98,7 +102,8 @@ def csv_text(board: Leaderboard) -> str:
                  " ".join(map(str, row.seeds)), row.folds, column.region, column.metric,
                  column.dim, column.level, board.units[k], board.better[k], cell.mean, cell.low,
                  cell.high, cell.n_defined, cell.n_total, row.train_seconds, row.seconds_per_case,
-                 row.parameters, board.metric_cards.get(column.card), row.note]
+                 row.parameters, board.metric_cards.get(column.card), row.note,
+                 row.seconds_per_epoch, row.seconds_per_slice, row.memory_mb, row.device_memory_mb]
             )  # fmt: skip
     return csv_table(header, lines)
 
@@ -168,7 +173,17 @@ def _cell(cell: Cell, digits: int) -> str:
 
 def _costs(row: Row) -> list[str]:
     parameters = "–" if row.parameters is None else f"{row.parameters:,}"  # noqa: RUF001
-    return [number(row.train_seconds, 1), number(row.seconds_per_case, 2), parameters]
+    per_slice = None if row.seconds_per_slice is None else 1000 * row.seconds_per_slice
+    memory = number(row.memory_mb, 0)
+    if row.device_memory_mb is not None:
+        memory += f" + {number(row.device_memory_mb, 0)} GPU"
+    return [
+        number(row.train_seconds, 1),
+        number(row.seconds_per_epoch, 2),
+        number(per_slice, 1),
+        memory,
+        parameters,
+    ]
 
 
 def _rank(row: Row) -> str:

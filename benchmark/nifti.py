@@ -31,6 +31,7 @@ __all__ = [
     "read_grid",
     "read_image",
     "read_labels",
+    "write_image",
     "write_labels",
     "write_probabilities",
 ]
@@ -145,6 +146,35 @@ def read_grid(path: Path) -> Grid:
     return grid_of(path, read_header(path, read_start(path)))
 
 
+def write_image(path: Path, image: Volume) -> None:
+    """Write an image as it is: no scaling, and the geometry that :func:`write_labels` gives.
+
+    Frames become the fourth axis of the file, their mean distance its spacing in ms. Dtypes that
+    NIfTI or its readers lack become the next larger one that they have.
+
+    Args:
+        path: Ends in ``.nii.gz`` or ``.nii``.
+        image: What to write.
+
+    Raises:
+        DataError: ``path`` cannot be written.
+    """
+    voxels = image.voxels
+    kind, size = voxels.dtype.kind, voxels.dtype.itemsize
+    if kind == "b":
+        voxels = voxels.astype(np.uint8)
+    elif kind == "f" and size not in (4, 8):
+        voxels = voxels.astype(np.float32 if size < 4 else np.float64)
+    elif kind in "iu" and size == 8:
+        small = np.iinfo(np.int32)
+        fits = small.min <= int(voxels.min()) and int(voxels.max()) <= small.max
+        voxels = voxels.astype(np.int32 if fits else np.float64)
+    step = 0.0
+    if image.times_ms is not None and image.n_frames > 1:
+        step = (image.times_ms[-1] - image.times_ms[0]) / (image.n_frames - 1)
+    _write(path, voxels, image, step_ms=max(step, 0.0))
+
+
 def write_labels(path: Path, labels: NDArray[Any], like: Volume) -> None:
     """Write canonical labels as uint8 in the geometry of ``like``.
 
@@ -183,19 +213,25 @@ def write_probabilities(path: Path, values: NDArray[Any], like: Volume) -> None:
     _write(path, np.rint(values * 255).astype(np.uint8), like, slope=1 / 255)
 
 
-def _write(path: Path, voxels: NDArray[np.uint8], like: Volume, slope: float | None = None) -> None:
+def _write(
+    path: Path,
+    voxels: NDArray[Any],
+    like: Volume,
+    slope: float | None = None,
+    step_ms: float = 0.0,
+) -> None:
     from nibabel import nifti1
 
     grid = Grid.of(like)
     header: Header = nifti1.Nifti1Header()  # type: ignore[no-untyped-call]
-    header.set_data_dtype(np.uint8)
-    header.set_data_shape(grid.shape[::-1])
-    header.set_xyzt_units("mm")
+    header.set_data_dtype(voxels.dtype.newbyteorder("="))
+    header.set_data_shape(voxels.shape[::-1])
+    header.set_xyzt_units("mm", *(["msec"] if voxels.ndim == 4 else []))
     if grid.disagreement is None:
         # Both forms, because programs differ in which they believe.
         header.set_qform(grid.affine, code=1)
     header.set_sform(grid.affine, code=1 if grid.disagreement is None else 2)
-    header.set_zooms(grid.spacing[::-1])
+    header.set_zooms((*grid.spacing[::-1], step_ms)[: voxels.ndim])
     header.set_slope_inter(slope, None if slope is None else 0.0)
     content = _single_file(header, voxels)
     if path.name.endswith(".gz"):
@@ -214,7 +250,8 @@ def _single_file(header: Header, voxels: NDArray[Any]) -> bytes:
     """A whole ``.nii``: header, four bytes for "no extension", voxels with x fastest."""
     header["vox_offset"] = header.single_vox_offset
     header["magic"] = header.single_magic
-    return bytes(header.binaryblock) + b"\0\0\0\0" + voxels.tobytes(order="C")
+    native = voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
+    return bytes(header.binaryblock) + b"\0\0\0\0" + native.tobytes(order="C")
 
 
 def _compact(voxels: NDArray[Any]) -> NDArray[Any]:

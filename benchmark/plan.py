@@ -1,7 +1,4 @@
-"""From what was asked to what will be done: plugins resolved, roles dealt, keys computed.
-
-A key names a result by everything it depends on, so a stage whose key is already there is done.
-"""
+"""From what was asked to what will be done: plugins resolved, roles dealt, keys computed."""
 
 from __future__ import annotations
 
@@ -11,23 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .closure import hash_files
-from .code import code_hash, engine_hash
+from .code import code_hash
 from .errors import BenchError, DataError, PluginError, UsageError, near_misses
 from .fingerprint import Fingerprint, combined, fingerprints
+from .keys import keys_of
 from .parameters import parse_spec, validated
 from .plugins import Dataset, Method, Plugin
 from .progress import Reporter
-from .provenance import COMPUTING, available_threads, capabilities, resolve_device, versions
+from .provenance import available_threads, resolve_device
 from .registry import Kind, PluginInfo, find, plugin_class
-from .splits import Split, default_split, fold_split, read_split
+from .splits import EVALUATED, Split, default_split, fold_split, read_split
 from .store import RunFolder
-from .types import CaseInfo
+from .types import CaseInfo, Role
 
 __all__ = ["Plan", "Resolved", "RunRequest", "prepare", "resolve"]
-
-#: Engine modules that training and prediction run through, beside what the plugin imports.
-_ENGINE = ("types", "plugins", "trained", "predicted", "nifti")
 
 
 @dataclass(frozen=True)
@@ -48,6 +42,7 @@ class RunRequest:
     runs: Path = Path("runs")
     pictures: bool = True
     probabilities: bool = False
+    evaluate: tuple[Role, ...] = EVALUATED
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,7 @@ class Plan:
 
     request: RunRequest
     method: Method
+    trainer: Method
     method_from: Resolved
     dataset: Dataset
     dataset_from: Resolved
@@ -78,13 +74,14 @@ class Plan:
     seed: int
     group: str
     train_key: str
+    method_key: str
     predict_key: str
     folder: RunFolder
 
     @property
     def evaluated(self) -> list[str]:
         """Ids of the cases that are predicted and scored."""
-        return self.split.ids("test", "external")
+        return self.split.ids(*self.request.evaluate)
 
 
 def resolve(
@@ -126,68 +123,36 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
     threads = request.threads or available_threads()
     index = _index(dataset, dataset_from.info.name)
     split = _split(request, index)
-    used = [i for i in split.roles if _used(split, i, method.trains)]
+    learnt: tuple[Role, ...] = ("train", "validation") if method.trains else ()
+    used = split.ids(*learnt, *request.evaluate)  # no other case is so much as opened
     prints = _fingerprints(request.runs, dataset_from, used, reporter)
-    _check_roles(method, split, prints)
+    _check_roles(method, split, request.evaluate, prints)
     seed = request.seed if method.trains else 0
-    code = {
-        "method": method_from.code,
-        "engine": engine_hash(*_ENGINE),
-        "versions": versions(COMPUTING),
-        "device": device.partition(":")[0],
-        "machine": capabilities(),
-        "threads": threads,
-        "files": hash_files(method.files()),
-        # Of a CPU, ``machine`` says it; to ask torch would cost a second.
-        "dtype": "" if device == "cpu" else method.numerics(device),
-    }
-    parameters = method.model_dump(mode="json")
-    trained_on = {r: {i: _identity(prints[i]) for i in split.ids(r)}
-                  for r in ("train", "validation")} if method.trains else {}  # fmt: skip
-    train_key = combined({"code": code, "parameters": parameters, "seed": seed, "data": trained_on})
-    tested = {i: [split.roles[i], *_identity(prints[i])]
-              for i in split.ids("test", "external")}  # fmt: skip
-    predict_key = combined(
-        {"train": train_key, "data": tested, "probabilities": request.probabilities,
-         "dataset": dataset_from.info.name, "fold": [request.fold, request.folds]}
-    )  # fmt: skip
-    group = combined(
-        {
-            "method": [method_from.info.name, parameters, method_from.code],
-            "dataset": [dataset_from.info.name, _lasting(dataset)],
-            "split": f"{request.folds} folds"
-            if request.folds is not None
-            else {i: role for i, role in split.roles.items() if i in prints},
-            # Of a floor in folds, each run knows its own fold's cases alone.
-            "data": {i: _identity(prints[i]) for i in used}
-            if method.trains or request.folds is None
-            else "",
-            "engine": code["engine"],
-            "files": code["files"],
-            # Without what tells builds of one version apart (+cpu, +cu128): the device says that.
-            "versions": {name: v.partition("+")[0] for name, v in versions(COMPUTING).items()},
-            "device": code["device"],
-        }
-    )
+    trainer = _trainer(method, method_from.info.name)
+    keys = keys_of(request, method_from, trainer, dataset_from, split, prints, device, threads)
     return Plan(
-        request, method, method_from, dataset, dataset_from, {i.id: i for i in index}, split,
-        prints, device, threads, seed, group[:12], train_key, predict_key,
-        RunFolder(request.runs, dataset_from.info.name, method_from.info.name, predict_key),
+        request, method, trainer, method_from, dataset, dataset_from, {i.id: i for i in index},
+        split, prints, device, threads, seed, keys.group[:12], keys.train, keys.method,
+        keys.predict,
+        RunFolder(request.runs, dataset_from.info.name, method_from.info.name, keys.predict),
     )  # fmt: skip
 
 
-def _lasting(dataset: Dataset) -> dict[str, Any]:
-    """Its parameters but for paths: where the data lie does not make another experiment."""
-    plain = dataset.model_dump(mode="json")
-    return {k: plain[k] for k, v in dataset.model_dump().items() if not isinstance(v, Path)}
+def _trainer(method: Method, name: str) -> Method:
+    """The method that trains for ``method``.
 
-
-def _identity(fingerprint: Fingerprint) -> list[str]:
-    return [fingerprint.study, fingerprint.reference, fingerprint.error]
-
-
-def _used(split: Split, case_id: str, trains: bool) -> bool:
-    return trains or split.roles[case_id] in ("test", "external")
+    Raises:
+        PluginError: It is none, or has another trainer in turn.
+    """
+    trainer = method.trainer()
+    if not isinstance(trainer, Method):
+        raise PluginError(f"The trainer of {name!r} is {trainer!r}, which is no Method.")
+    if trainer is not method and trainer.trainer() is not trainer:
+        raise PluginError(
+            f"The trainer of {name!r}, {type(trainer).__name__}, has a trainer of its own.",
+            "Let trainer() give the method that trains.",
+        )
+    return trainer
 
 
 def _index(dataset: Dataset, name: str) -> list[CaseInfo]:
@@ -234,9 +199,12 @@ def _fingerprints(
         return fingerprints(dataset, identity, ids, cache, advance)
 
 
-def _check_roles(method: Method, split: Split, prints: Mapping[str, Fingerprint]) -> None:
-    if not split.ids("test", "external"):
-        raise DataError(f"The split ({split.source}) leaves no case to test on.")
+def _check_roles(
+    method: Method, split: Split, evaluate: tuple[Role, ...], prints: Mapping[str, Fingerprint]
+) -> None:
+    if not split.ids(*evaluate):
+        what = "test on" if evaluate == EVALUATED else f"score: none is {' or '.join(evaluate)}"
+        raise DataError(f"The split ({split.source}) leaves no case to {what}.")
     if method.trains and not split.ids("train"):
         raise DataError(f"The split ({split.source}) leaves no case to train on.")
     faults = [prints[i].error for i in split.ids("train", "validation")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from .errors import PluginError
+from .ranges import Range
 from .types import Case, CaseInfo, Region, Role, Segmentation, Study
 
 __all__ = ["Dataset", "Method", "Plugin", "TrainContext"]
@@ -66,6 +67,7 @@ class Method(Plugin):
         produces: Regions it segments; any other region is ``not_applicable``, never zero.
         needs: Modalities a study must have.
         profiles: Parameter values by profile name, laid over the fields' defaults.
+        tunable: How far ``bench tune`` searches which parameters.
     """
 
     produces: ClassVar[frozenset[Region]] = frozenset(
@@ -73,6 +75,7 @@ class Method(Plugin):
     )
     needs: ClassVar[frozenset[str]] = frozenset({"lge"})
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {}, "paper": {}}
+    tunable: ClassVar[Mapping[str, Range]] = {}
 
     _model: Path | None = PrivateAttr(default=None)
     _device: str = PrivateAttr(default="cpu")
@@ -84,8 +87,20 @@ class Method(Plugin):
     def train(self, cases: Sequence[Case], context: TrainContext) -> None:
         """Learn from ``cases``; leave what ``predict`` needs in ``context.folder``."""
 
+    def trainer(self) -> Method:
+        """The method whose training this one uses: of one network, another reading.
+
+        Methods whose trainers are alike (class, parameters, code) share one training. A trainer
+        has only the fields that matter to training; this method then finds in ``self.model`` what
+        the trainer's ``train`` left, and its own fields change nothing but its predictions.
+        """
+        return self
+
     def skip(self, study: Study) -> str | None:
-        """Why this study is not applicable to this method, or None. Counted and shown."""
+        """Why this study is not applicable to this method, or None. Counted and shown.
+
+        Such a study is not predicted, and nothing is learnt from it.
+        """
         missing = sorted(self.needs - set(study.images))
         return f"needs {', '.join(missing)}" if missing else None
 
@@ -128,6 +143,15 @@ class Method(Plugin):
     def files(self) -> Sequence[Path]:
         """Files that its parameters name: what is in them decides, so it is part of the key."""
         return ()
+
+    @property
+    def epoch_count(self) -> int | None:
+        """How many passes over its cases training makes, all stages together; None if unknown.
+
+        Asked of the trained method, so that one which stops early can say what it left in
+        ``self.model``; seconds of training are recorded by it.
+        """
+        return None
 
     def parameter_count(self) -> int | None:
         """How many trainable numbers it has, or None if it has no network."""

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 from .contained import Contained
 from .contours.files import as_rows, checked_contours
 from .contours.filling import MADE, OUTLINED
-from .errors import DataError, PluginError
+from .errors import DataError, NoPredictionError, PluginError
 from .fingerprint import combined
 from .nifti import write_labels, write_probabilities
 from .plugins import Method
 from .progress import Reporter
-from .provenance import peak_memory_mb, reset_peak_memory, use_threads
+from .provenance import device_memory_mb, peak_memory_mb, reset_peak_memory, use_threads
 from .store import RunFolder, file_hash, read_json, write_json
 from .types import Segmentation, Study
+from .usable import untrainable
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -30,7 +31,7 @@ def prediction_key(plan: Plan, case_id: str) -> str:
     """What one prediction depends on."""
     return combined(
         {
-            "train": plan.train_key,
+            "method": plan.method_key,
             "model": plan.folder.marker("train").get("model"),
             "study": plan.prints[case_id].study,
             "probabilities": plan.request.probabilities,
@@ -42,7 +43,8 @@ def predict(plan: Plan, reporter: Reporter) -> dict[str, dict[str, Any]]:
     """Predict what is not predicted yet; one row of facts per evaluated case.
 
     A case that cannot be loaded, or whose prediction raises or breaks the contract, is a row with
-    status ``error``; it is tried again by the next run.
+    status ``error``; it is tried again by the next run. One that the method has no answer for is
+    ``no_prediction``.
     """
     rows: dict[str, dict[str, Any]] = {}
     waiting = []
@@ -55,9 +57,11 @@ def predict(plan: Plan, reporter: Reporter) -> dict[str, dict[str, Any]]:
     if waiting:
         method = plan.method.at(plan.folder.path / "model", plan.device)
         use_threads(plan.threads)
+        warm = False
         with reporter.stage("predict", len(waiting)) as advance:
             for case_id in waiting:
-                rows[case_id] = _predict_case(plan, method, case_id)
+                rows[case_id] = _predict_case(plan, method, case_id, warm)
+                warm = warm or rows[case_id]["status"] == "ok"
                 advance(case_id)
     ordered = {case_id: rows[case_id] for case_id in plan.evaluated}
     failed = sum(row["status"] == "error" for row in ordered.values())
@@ -65,8 +69,9 @@ def predict(plan: Plan, reporter: Reporter) -> dict[str, dict[str, Any]]:
     if waiting or not plan.folder.done("predict", key):
         plan.folder.finish(
             "predict", key, seconds=round(sum(r["seconds"] for r in ordered.values()), 3),
-            peak_memory_mb=max(r["peak_memory_mb"] for r in ordered.values()), failed=failed,
-            cases=len(ordered),
+            peak_memory_mb=max(r["peak_memory_mb"] for r in ordered.values()),
+            device_memory_mb=max(r.get("device_memory_mb") or 0 for r in ordered.values()) or None,
+            failed=failed, cases=len(ordered),
         )  # fmt: skip
     return ordered
 
@@ -90,11 +95,13 @@ def _stored(plan: Plan, case_id: str) -> dict[str, Any] | None:
     return row if intact else None
 
 
-def _predict_case(plan: Plan, method: Method, case_id: str) -> dict[str, Any]:
+def _predict_case(plan: Plan, method: Method, case_id: str, warm: bool) -> dict[str, Any]:
+    """The row of a case; ``warm`` is whether the method has answered in this process before."""
     row: dict[str, Any] = {
         "key": prediction_key(plan, case_id), "status": "error",
         "message": plan.prints[case_id].error, "prediction": "", "files": {}, "seconds": 0.0,
-        "peak_memory_mb": 0.0, "diagonal_mm": None, "slices": None,
+        "peak_memory_mb": 0.0, "device_memory_mb": None, "diagonal_mm": None, "slices": None,
+        "warm": warm,
     }  # fmt: skip
     reset_peak_memory()
     if not row["message"]:
@@ -107,11 +114,14 @@ def _predict_case(plan: Plan, method: Method, case_id: str) -> dict[str, Any]:
                 row |= _extent(study)
                 started = time.perf_counter()
                 row |= _answered(plan.folder, method, study, plan.request.probabilities)
+            except NoPredictionError as error:
+                row |= {"status": "no_prediction", "message": contained.explained(case_id, error)}
             except (Exception, SystemExit) as error:
                 row["message"] = contained.explained(case_id, error)
-        if row["status"] == "error":
+        if row["status"] in ("error", "no_prediction"):
             row["seconds"] = round(time.perf_counter() - started, 4)
     row["peak_memory_mb"] = peak_memory_mb()
+    row["device_memory_mb"] = device_memory_mb(plan.device)
     write_json(plan.folder.case_file("predictions", case_id, ".json"), row)
     return row
 
@@ -128,7 +138,7 @@ def _answered(
 ) -> dict[str, Any]:
     """What came of one study, its files written."""
     started = time.perf_counter()
-    reason = method.skip(study)
+    reason = method.skip(study) or untrainable(folder)
     if reason:
         return {"status": "not_applicable", "message": str(reason)}
     answer = checked_prediction(method.predict(study), study)

@@ -16,8 +16,9 @@ from typing import Any
 from . import _WAITS
 from .errors import UsageError
 
-__all__ = ["available_threads", "capabilities", "git_state", "peak_memory_mb", "provenance",
-           "reset_peak_memory", "resolve_device", "use_threads", "versions"]  # fmt: skip
+__all__ = ["available_threads", "capabilities", "device_memory_mb", "git_state", "peak_memory_mb",
+           "provenance", "reset_peak_memory", "resolve_device", "use_threads",
+           "versions"]  # fmt: skip
 
 #: Distributions whose version can change what a method computes.
 COMPUTING = ("torch", "numpy", "nnunetv2")
@@ -149,11 +150,26 @@ def _device_name(device: str) -> str:
 
 
 def reset_peak_memory() -> None:
-    """Start a new peak for :func:`peak_memory_mb` where the kernel can (Linux); else do nothing."""
+    """Start new peaks: of the process where the kernel can (Linux), of GPUs where torch does."""
+    if "torch" in sys.modules:
+        cuda = sys.modules["torch"].cuda
+        if cuda.is_initialized():
+            for index in range(cuda.device_count()):
+                cuda.reset_peak_memory_stats(index)
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
         return
+
+
+def device_memory_mb(device: str) -> float | None:
+    """Peak memory of torch's tensors on a CUDA device in MB since the last reset; None of others.
+
+    What CUDA itself and torch's cache hold beside them is not counted.
+    """
+    if not device.startswith("cuda") or "torch" not in sys.modules:
+        return None
+    return round(float(sys.modules["torch"].cuda.max_memory_allocated(device)) / 2**20, 1)
 
 
 def peak_memory_mb() -> float:

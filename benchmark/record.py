@@ -68,6 +68,9 @@ class RunRecord(BaseModel):
     folds: int | None = None
     split: dict[str, list[str]] = Field(description="Case ids by role")
     split_source: str = "dataset"
+    evaluated: list[str] = Field(
+        default=["test", "external"], description="Roles of the cases that were scored"
+    )
     produces: list[str]
     annotates: list[str]
     metric_cards: dict[str, str] = Field(description="Metric name -> hash of its definition")

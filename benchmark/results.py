@@ -59,10 +59,16 @@ class Run:
 def find_runs(root: Path, dataset: str | None = None) -> list[Path]:
     """The scored run folders under ``root`` (``runs/``) that nothing newer has superseded, sorted.
 
-    Unfinished runs are left out.
+    Unfinished runs are left out, and so are those that no case was tested in: trials of
+    ``bench tune`` are scored on validation cases, and rank nowhere.
     """
-    found = Path(root).glob(f"{dataset or '*'}/*/record.json")
-    return current(path.parent for path in found if (path.parent / "scores.parquet").is_file())
+    found = [path.parent for path in Path(root).glob(f"{dataset or '*'}/*/record.json")]
+    scored = (folder for folder in found if (folder / "scores.parquet").is_file())
+    return current(folder for folder in scored if _tested(RunRecord.load(folder)))
+
+
+def _tested(record: RunRecord) -> bool:
+    return not {"test", "external"}.isdisjoint(record.evaluated)
 
 
 def current(folders: Iterable[Path]) -> list[Path]:
@@ -89,7 +95,7 @@ def _experiment(record: RunRecord) -> str:
     method, dataset = record.method, record.dataset
     asked = [method.spec, method.parameters, dataset.spec, dataset.parameters]
     split = record.split_source if record.folds is None else record.folds
-    return json.dumps([*asked, split], sort_keys=True, default=str)
+    return json.dumps([*asked, split, record.evaluated], sort_keys=True, default=str)
 
 
 def load_run(path: str | Path, levels: Sequence[str] | None = None) -> Run:

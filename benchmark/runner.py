@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from .costs import costs
 from .errors import DataError
 from .fingerprint import combined
 from .metrics.cards import contour_cards
@@ -43,6 +44,7 @@ CASES: Mapping[str, str] = {
     "peak_memory_mb": "float64",
     "diagonal_mm": "float64",
     "slices": "int32",
+    "warm": "bool",
 }
 
 
@@ -53,7 +55,9 @@ class RunResult:
     Attributes:
         path: Its folder.
         record: What ``record.json`` says.
-        cases: How many cases have which status (``ok``, ``error``, ``not_applicable``).
+        cases: How many cases have which status (``ok``, ``error``, ``no_prediction``,
+            ``not_applicable``).
+        excluded: Why cases are not applicable: how many, by reason.
         errors: Message by case id of those that failed.
         cached: Nothing had to be done.
     """
@@ -62,6 +66,7 @@ class RunResult:
     record: RunRecord
     cases: Mapping[str, int]
     errors: Mapping[str, str]
+    excluded: Mapping[str, int]
     cached: bool
 
 
@@ -100,7 +105,8 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
             record.save(path)
     errors = {i: r["message"] for i, r in rows.items() if r["status"] == "error"}
     counts = Counter(r["status"] for r in rows.values())
-    return RunResult(path, record, dict(counts), errors, cached)
+    excluded = Counter(r["message"] for r in rows.values() if r["status"] == "not_applicable")
+    return RunResult(path, record, dict(counts), errors, dict(excluded), cached)
 
 
 def _markers(plan: Plan) -> dict[str, Any]:
@@ -146,6 +152,7 @@ def _cases(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any
                 "peak_memory_mb": row["peak_memory_mb"],
                 "diagonal_mm": row["diagonal_mm"],
                 "slices": row["slices"],
+                "warm": row.get("warm"),
             }
         )
     return out
@@ -212,6 +219,7 @@ def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
         folds=plan.request.folds,
         split=plan.split.as_dict(),
         split_source=plan.split.source,
+        evaluated=list(plan.request.evaluate),
         produces=sorted(plan.method.produces),
         annotates=sorted(dataset.annotates),
         metric_cards={name: card.hash for name, card in sorted(_cards_used(plan, rows).items())},
@@ -219,6 +227,7 @@ def _record(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> RunRecord:
         totals={
             "seconds": round(sum(float(s.get("seconds", 0)) for s in stages.values()), 3),
             "cases": dict(Counter(r["status"] for r in rows.values())),
+            **costs(stages, rows.values()),
         },
         parameter_count=stages.get("train", {}).get("parameter_count"),
         device=plan.device,

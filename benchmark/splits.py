@@ -16,9 +16,11 @@ from .errors import DataError, UsageError, near_misses
 from .store import read_json
 from .types import CaseInfo, Role
 
-__all__ = ["ROLES", "Split", "default_split", "fold_split", "read_split"]
+__all__ = ["EVALUATED", "ROLES", "Split", "default_split", "fold_split", "read_split"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
+#: Cases of these roles are predicted and scored, unless a request says otherwise.
+EVALUATED: tuple[Role, ...] = ("test", "external")
 
 
 @dataclass(frozen=True)

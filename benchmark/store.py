@@ -116,8 +116,11 @@ class RunFolder:
         marker = self.marker("train")
         return marker.get("key") == train_key and _holds(self.path / "model", marker)
 
-    def borrow_model(self, train_key: str) -> bool:
-        """Copy a model trained with this very key by a run that differs only in what it tested."""
+    def borrow_model(self, train_key: str) -> str | None:
+        """Copy a model trained with this very key by another run, and give that run's name.
+
+        It tested on other cases, or is of another method that trains alike.
+        """
         for marker in sorted(self.dataset_folder.glob("*/stages/train.json")):
             other = marker.parent.parent
             if other == self.path:
@@ -137,8 +140,8 @@ class RunFolder:
                 self.install(copy, "model")
                 facts.pop("key")
                 self.finish("train", train_key, **facts)
-                return True
-        return False
+                return other.name
+        return None
 
 
 def file_hash(path: Path) -> str:

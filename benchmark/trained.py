@@ -1,4 +1,7 @@
-"""The train stage: a method, the cases it may learn from, and the folder that this leaves."""
+"""The train stage: a method, the cases it may learn from, and the folder that this leaves.
+
+What trains is the method's trainer, so that methods which share one train once.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,17 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from .atomic import replacing
 from .contained import Contained
 from .errors import BenchError, DataError, PluginError
 from .plugins import Dataset, TrainContext
 from .progress import Reporter
-from .provenance import peak_memory_mb, reset_peak_memory, use_threads
+from .provenance import device_memory_mb, peak_memory_mb, reset_peak_memory, use_threads
 from .store import folder_hashes
 from .types import Case
+from .usable import untrainable, usable_cases
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -53,12 +57,21 @@ def train(plan: Plan, reporter: Reporter) -> None:
         PluginError: The method's ``train`` raised, or what it left cannot be read.
     """
     folder = plan.folder
-    if not plan.method.trains:
+    if not plan.method.trains or folder.trained(plan.train_key):
         return
-    if folder.trained(plan.train_key):
+    if folder.marker("train").get("key") == plan.train_key and untrainable(folder):
         return
-    if folder.borrow_model(plan.train_key):
-        reporter.note("trained already by a run that tested on other cases: model copied")
+    lender = folder.borrow_model(plan.train_key)
+    if lender is not None:
+        reporter.note(f"trained already in {lender}: model copied")
+        return
+    usable = usable_cases(plan)
+    for said in usable.notes:
+        reporter.note(f"{plan.method_from.info.name}: {said}")
+    if usable.reason:
+        shutil.rmtree(folder.path / "model", ignore_errors=True)  # of other code or data
+        folder.finish("train", plan.train_key, seconds=0.0, cases=0, left_out=usable.left_out,
+                      not_applicable=usable.reason, model={})  # fmt: skip
         return
     made = folder.path / ".model.tmp"
     scratch = folder.path / "scratch"
@@ -80,19 +93,20 @@ def train(plan: Plan, reporter: Reporter) -> None:
         context = TrainContext(
             folder=made,
             scratch=scratch,
-            validation=CaseList(plan.dataset, plan.split.ids("validation")),
+            validation=CaseList(plan.dataset, usable.validation),
             seed=plan.seed,
             device=plan.device,
             threads=plan.threads,
             report=told,
         )
-        count = _learn(plan, context, reporter)
+        facts = _learn(plan, CaseList(plan.dataset, usable.train), context, reporter)
     seconds = clock.stop()
+    memory = {"peak_memory_mb": peak_memory_mb(), "device_memory_mb": device_memory_mb(plan.device)}
     folder.install(made, "model")
     folder.finish(
-        "train", plan.train_key, seconds=round(seconds, 3), peak_memory_mb=peak_memory_mb(),
-        resumed=resumed, parameter_count=count, cases=len(plan.split.ids("train")),
-        dtype=plan.method.numerics(plan.device), model=folder_hashes(folder.path / "model"),
+        "train", plan.train_key, seconds=round(seconds, 3), **memory, **facts, resumed=resumed,
+        cases=len(usable.train), left_out=usable.left_out,
+        model=folder_hashes(folder.path / "model"),
     )  # fmt: skip
     shutil.rmtree(scratch, ignore_errors=True)
 
@@ -122,16 +136,22 @@ class _Clock:
         return self._before + time.perf_counter() - self._started
 
 
-def _learn(plan: Plan, context: TrainContext, reporter: Reporter) -> int | None:
-    """Train into ``context.folder``; gives the number of trainable parameters."""
-    cases = CaseList(plan.dataset, plan.split.ids("train"))
+def _learn(
+    plan: Plan, cases: CaseList, context: TrainContext, reporter: Reporter
+) -> dict[str, Any]:
+    """Train into ``context.folder``; gives what the trained method says of itself."""
     contained = Contained(plan.folder.path)
     with contained.printing("train"):
         try:
             if plan.request.profile != "quick":
                 _estimate(plan, cases, context, reporter)
-            plan.method.train(cases, context)
-            return plan.method.at(context.folder, plan.device).parameter_count()
+            plan.trainer.train(cases, context)
+            trained = plan.trainer.at(context.folder, plan.device)
+            return {
+                "parameter_count": trained.parameter_count(),
+                "epochs": trained.epoch_count,
+                "dtype": trained.numerics(plan.device),
+            }
         except BenchError:
             raise
         except (Exception, SystemExit) as error:
@@ -144,7 +164,7 @@ def _learn(plan: Plan, context: TrainContext, reporter: Reporter) -> int | None:
 
 def _estimate(plan: Plan, cases: CaseList, context: TrainContext, reporter: Reporter) -> None:
     """Say how long training will take, before it starts."""
-    seconds = plan.method.estimate_seconds(cases, context)
+    seconds = plan.trainer.estimate_seconds(cases, context)
     if seconds is None:
         return
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from benchmark import Region
+from benchmark import Range, Region
 
 from ._slicewise import SlicewiseMethod
+from ._tunable import APART
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +27,7 @@ class Direct(SlicewiseMethod):
     produces: ClassVar[frozenset[Region]] = frozenset({Region.SCAR})
     heads: ClassVar[Mapping[str, int]] = {"scar": 1}
     learns: ClassVar[tuple[Region, ...]] = (Region.SCAR,)
+    tunable: ClassVar[Mapping[str, Range]] = APART
 
     def logits(self, networks: ModuleDict, images: Tensor) -> Mapping[Region, Tensor]:
         """The scar network's."""

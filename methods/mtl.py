@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from benchmark import Region
+from benchmark import Range, Region
 
 from ._slicewise import SlicewiseMethod
+from ._tunable import JOINT
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +30,7 @@ class MTL(SlicewiseMethod):
 
     produces: ClassVar[frozenset[Region]] = frozenset({Region.MYOCARDIUM, Region.SCAR})
     heads: ClassVar[Mapping[str, int]] = {"shared": 2}
+    tunable: ClassVar[Mapping[str, Range]] = JOINT
 
     myocardium_weight: float = Field(
         1.02, ge=0, description="lambda of Eq. 1: the myocardium's loss against the scar's"

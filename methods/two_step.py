@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from benchmark import Region
+from benchmark import Range, Region
 
 from ._slicewise import SlicewiseMethod
+from ._tunable import APART
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import ModuleDict
 
-    from ._training import Forward
+    from ._objectives import Forward
 
 __all__ = ["TwoStep"]
 
@@ -33,6 +34,7 @@ class TwoStep(SlicewiseMethod):
 
     produces: ClassVar[frozenset[Region]] = frozenset({Region.MYOCARDIUM, Region.SCAR})
     heads: ClassVar[Mapping[str, int]] = {"myocardium": 1, "scar": 1}
+    tunable: ClassVar[Mapping[str, Range]] = APART
 
     def stages(self, networks: ModuleDict) -> Mapping[str, Forward]:
         """The myocardium from the image; the scar from the image under the manual mask."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmark.contract import check_method, made_case
-from benchmark.errors import PluginError
+from benchmark.contract import _studies, check_method, made_case
+from benchmark.errors import PluginError, UsageError
+from benchmark.nifti import write_labels
 from benchmark.registry import listed
 from benchmark.types import Label
 
@@ -37,15 +42,41 @@ def broken(method: str) -> dict[str, str]:
     return {f.check: f.detail for f in check_method(method) if not f.ok}
 
 
+def program(folder: Path) -> str:
+    """A threshold as a program."""
+    script = Path(__file__).with_name("data") / "predict.py"
+    return f"command={sys.executable} {script} {{images}} {{output}},labels=scar=3"
+
+
+def stored(folder: Path) -> str:
+    """Label maps of the studies that the contract makes."""
+    for study in _studies(frozenset({"lge"})):
+        labels = np.where(study.target.voxels > 1500, 3, 0)
+        write_labels(folder / f"{study.id}.nii.gz", labels, study.target)
+    return f"folder={folder}"
+
+
 BUILT_IN = [name for name, info in listed("methods").items() if info.distribution == "scarbench"]
 
 
+#: Those that have nothing to say without these parameters; of what is needed to make them.
+ASKED: dict[str, Callable[[Path], str]] = {"command": program, "predictions": stored}
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_every_built_in_method_keeps_every_clause(name: str) -> None:
+def test_every_built_in_method_keeps_every_clause(name: str, tmp_path: Path) -> None:
     """Enumerated over the registry: a new file in methods/ is tested by being there."""
-    found = [(f.check, f.ok) for f in check_method(name)]
-    extra = [RETRAINS] if name != "empty" else []
-    assert found == [(check, True) for check in [*ALWAYS, *extra]]
+    spec = f"{name}[{ASKED[name](tmp_path)}]" if name in ASKED else name
+    found = [(f.check, f.ok, f.detail) for f in check_method(spec) if not f.ok or f.detail == ""]
+    extra = [RETRAINS] if name not in ("empty", *ASKED) else []
+    said = ("says in one line what it does", "names the regions it segments")
+    assert found == [(check, True, "") for check in [*ALWAYS, *extra] if check not in said]
+
+
+@pytest.mark.parametrize("name", ["command", "predictions"])
+def test_a_method_that_needs_parameters_says_which(name: str) -> None:
+    with pytest.raises(UsageError, match=f"Parameters of '{name}' do not fit: .*: Field required"):
+        check_method(name)
 
 
 def test_the_registry_was_enumerated() -> None:

@@ -32,7 +32,17 @@ def test_means_counts_seeds_and_costs_by_hand(make_run):
             "jdl",
             [make_run.score("a", 0.2 + seed / 10), make_run.score("b", None, "both_empty")],
             seed=seed,
-            record={"stages": {"train": {"seconds": 10.0 + seed}}, "parameter_count": 1234},
+            record={
+                "stages": {
+                    "train": {"seconds": 10.0 + seed, "peak_memory_mb": 700.0 - seed},
+                    "predict": {"peak_memory_mb": 500.0 + 101 * seed, "device_memory_mb": None},
+                },
+                "totals": {
+                    "train_seconds_per_epoch": 1.0 + seed,
+                    "predict_seconds_per_slice": 0.01 + seed / 100,
+                },
+                "parameter_count": 1234,
+            },
             cases={"a": {"seconds": 1.0}, "b": {"seconds": 2.0}},
         )
         for seed in (0, 2)
@@ -44,6 +54,24 @@ def test_means_counts_seeds_and_costs_by_hand(make_run):
     assert (row.cells[0].n_defined, row.cells[0].n_total) == (1, 2)
     assert (row.cells[0].low, row.cells[0].high) == (None, None)  # one patient has a value
     assert (row.train_seconds, row.seconds_per_case, row.parameters) == (11.0, 1.5, 1234)
+    assert (row.seconds_per_epoch, row.seconds_per_slice) == (2.0, 0.02)
+    assert (row.memory_mb, row.device_memory_mb) == (702.0, None)
+    assert "| 11.0 | 2.00 | 20.0 | 702 | 1,234 |" in markdown(board_of(paths))
+    (line,) = csv.DictReader(io.StringIO(csv_text(board_of(paths))))
+    assert (line["seconds_per_slice"], line["memory_mb"], line["device_memory_mb"]) == (
+        "0.02", "702.0", "",
+    )  # fmt: skip
+
+
+def test_memory_of_a_gpu_stands_beside_that_of_the_process(make_run):
+    stages = {"train": {"peak_memory_mb": 900.0, "device_memory_mb": 1500.4}}
+    text = markdown(board_of([make_run("x", dice(make_run, [0.5]), record={"stages": stages})]))
+    assert "| – | – | – | 900 + 1500 GPU | – |" in text  # noqa: RUF001
+
+
+def test_a_record_without_the_costs_shows_dashes(make_run):
+    (row,) = board_of([make_run("x", dice(make_run, [0.5]))]).rows
+    assert (row.seconds_per_epoch, row.seconds_per_slice, row.memory_mb) == (None, None, None)
 
 
 def test_the_mean_is_over_cases_and_the_interval_over_patients(make_run):
@@ -163,9 +191,8 @@ def test_different_data_are_cautioned_against(make_run):
 
 def test_markdown_has_the_mean_the_interval_and_the_counts(make_run):
     path = make_run("x", dice(make_run, [0.25, 0.75]))
-    assert "| 1 | x | 1 | 0.500 [0.250, 0.750] 2/2 | – | 0.50 | – |" in markdown(  # noqa: RUF001
-        board_of([path])
-    )
+    line = "| 1 | x | 1 | 0.500 [0.250, 0.750] 2/2 | – | – | – | – | – |"  # noqa: RUF001
+    assert line in markdown(board_of([path]))
 
 
 def test_csv_has_every_number_in_full(make_run):

@@ -17,7 +17,14 @@ from hypothesis.extra.numpy import arrays
 
 from benchmark.errors import DataError
 from benchmark.grid import Grid, same_grid
-from benchmark.nifti import file_stem, read_grid, read_image, read_labels, write_labels
+from benchmark.nifti import (
+    file_stem,
+    read_grid,
+    read_image,
+    read_labels,
+    write_image,
+    write_labels,
+)
 from benchmark.types import Volume
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -345,3 +352,27 @@ def test_codes_with_gaps_are_known_or_not(tmp_path: Path, dtype: str) -> None:
     labels[1] = 3
     with pytest.raises(DataError, match="holds the unknown label 3; known are 0, 2, 4"):
         read_labels(save(tmp_path / "b.nii", labels), known=(0, 2, 4))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored"),
+    [("int16", "int16"), ("uint16", "uint16"), (">i2", "int16"), ("float32", "float32"),
+     ("float16", "float32"), ("float64", "float64"), ("bool", "uint8"), ("int64", "int32"),
+     ("uint64", "int32")],
+)  # fmt: skip
+def test_an_image_is_read_as_it_was_written(tmp_path: Path, dtype: str, stored: str) -> None:
+    voxels = np.arange(24).reshape(4, 3, 2).astype(dtype)
+    written = Volume(voxels, (10.0, 1.25, 1.5), AFFINE)
+    write_image(tmp_path / "a.nii.gz", written)
+    assert nib.load(tmp_path / "a.nii.gz").get_data_dtype() == np.dtype(stored)
+    image = read_image(tmp_path / "a.nii.gz")
+    assert np.array_equal(image.voxels, voxels)
+    assert same_grid(Grid.of(image), Grid.of(written)) is None
+
+
+def test_whole_numbers_too_large_for_int32_are_written_as_doubles(tmp_path: Path) -> None:
+    voxels = np.full((1, 2, 2), 2**40, dtype=np.int64)
+    write_image(tmp_path / "a.nii", Volume(voxels, (1.0, 1.0, 1.0)))
+    stored = nib.load(tmp_path / "a.nii")
+    assert stored.get_data_dtype() == np.float64
+    assert (np.asarray(stored.dataobj) == 2.0**40).all()

@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import BenchError
-from . import doctor, explaining, listing, making, running, scoring, tables
+from . import doctor, explaining, listing, making, running, scoring, tables, tuning
 from ._shared import line
 
 __all__ = ["app", "run_app"]
@@ -51,6 +51,7 @@ def common(
 
 app.command("run")(running.run_command)
 app.command("rerun")(running.rerun_command)
+app.command("tune")(tuning.tune_command)
 app.command("score")(scoring.score_command)
 app.command("list")(listing.list_command)
 app.command("explain")(explaining.explain_command)

@@ -124,6 +124,9 @@ def _print_one(kind: str, facts: dict[str, Any]) -> None:
         line("It has no parameters.")
     if kind == "methods":
         line(f"\nneeds: {', '.join(facts['needs'])}")
+    if facts.get("tunable"):
+        ranges = ", ".join(f"{key}={text}" for key, text in facts["tunable"].items())
+        line(f"bench tune searches: {ranges}")
     line(f"{'segments' if kind == 'methods' else 'annotates'}: {', '.join(facts['regions'])}")
 
 

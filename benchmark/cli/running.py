@@ -109,7 +109,8 @@ def run_command(
         echo_json([*(_as_json(r) for r in results), *failed])
     else:
         _report(results)
-    if any(r.errors for r in results) and not any(r.cases.get("ok") for r in results):
+    # A method that cannot be used on these data is no failure beside others that can.
+    if not any(r.cases.get("ok") for r in results):
         raise typer.Exit(NOTHING_MEASURED)
     if failures or any(r.errors for r in results):
         raise typer.Exit(FAILED_CASES)
@@ -177,6 +178,7 @@ def _as_json(result: RunResult) -> dict[str, Any]:
         "fold": result.record.fold,
         "cases": dict(result.cases),
         "errors": dict(result.errors),
+        "not_applicable": dict(result.excluded),
         "cached": result.cached,
     }
 
@@ -188,6 +190,12 @@ def _report(results: list[RunResult]) -> None:
     for result in results:
         for case_id, message in result.errors.items():
             line(f"error: {result.record.method.name}: case {case_id}: {message}", error=True)
+        name, of = result.record.method.name, f"of {sum(result.cases.values())} cases"
+        for reason, count in result.excluded.items():
+            line(f"not applicable: {name}: {count} {of}: {reason}", error=True)
+        missing = result.cases.get("no_prediction")
+        if missing:
+            line(f"no prediction: {name}: {missing} {of}, counted as the worst", error=True)
     print_board(read_runs([r.path for r in results], levels=["volume"]))
     for result in results:
         state = "already there" if result.cached else f"{result.record.totals['seconds']:.0f} s"

@@ -12,6 +12,7 @@ from ..errors import DataError
 from ._shared import echo_json, line
 
 if TYPE_CHECKING:
+    from ..claims import Verdict
     from ..results import Run
 
 __all__ = ["accept_command", "compare_command", "leaderboard_command", "print_board"]
@@ -51,15 +52,18 @@ def leaderboard_command(
     The table is printed, and written as Markdown and CSV.
     """
     from ..atomic import replacing
+    from ..claims_text import claims_markdown
     from ..leaderboard import leaderboard
     from ..leaderboard_text import csv_text, markdown
     from ..policies import parse_policy
 
     found = _found(paths, dataset, runs, leaderboards)
     board = leaderboard(found, dataset, policy=parse_policy(policy), roles=roles)
+    verdicts = _verdicts(leaderboards / f"{board.dataset.name}.claims.toml", found, roles)
     folder = out or leaderboards
     written = []
-    for suffix, text in ((".md", markdown(board)), (".csv", csv_text(board))):
+    page = markdown(board) + claims_markdown(verdicts)
+    for suffix, text in ((".md", page), (".csv", csv_text(board))):
         path = folder / f"{board.dataset.name}{suffix}"
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -74,6 +78,10 @@ def leaderboard_command(
                 "written": written,
                 "rows": list(csv.DictReader(io.StringIO(csv_text(board)))),
                 "ledger": board.ledger,
+                "claims": [
+                    asdict(v) | {"claim": v.claim.model_dump(), "outcome": v.outcome}
+                    for v in verdicts
+                ],
                 "standings": {
                     policy.value: {label: asdict(one) for label, one in standings.items()}
                     for policy, standings in board.standings.items()
@@ -82,7 +90,21 @@ def leaderboard_command(
         )
         return
     print_board(found, roles=roles, policy=policy, dataset=dataset)
+    for verdict in verdicts:
+        claim = verdict.claim
+        line(f"{claim.paper}: {claim.better} > {claim.worse}, {claim.quantity}: {verdict.outcome}")
     line(f"written: {', '.join(written)}")
+
+
+def _verdicts(path: Path, found: list[Run], roles: list[str]) -> list[Verdict]:
+    """What becomes of the claims in ``path``, if there is such a file."""
+    if not path.is_file():
+        return []
+    from ..claims import read_claims
+    from ..judging import judge
+
+    name = path.name.removesuffix(".claims.toml")
+    return judge(read_claims(path), [run for run in found if run.dataset == name], roles)
 
 
 def compare_command(

@@ -32,8 +32,8 @@ __all__ = [
 
 #: Entry point group; each entry names a metric, a collection of them, or a module that holds some.
 GROUP = "benchmark.metrics"
-_BUILT_IN = ("overlap", "volume", "surface", "tolerance", "boundary", "lesions", "calibration",
-             "budget", "surfel")  # fmt: skip
+_BUILT_IN = ("overlap", "volume", "surface", "tolerance", "boundary", "lesions", "slices",
+             "calibration", "budget", "surfel")  # fmt: skip
 
 
 def metrics() -> Mapping[str, Metric]:
