@@ -105,7 +105,7 @@ def test_what_is_left_needs_no_trust_and_tells_no_case(trained: NnUNet) -> None:
     assert NnUNet(**SMOKE).parameter_count() is None
     history = json.loads(left["history.json"], parse_constant=pytest.fail)
     assert [len(values) for values in history.values()] == [2, 2, 2, 2]
-    assert history["lrs"] == pytest.approx([0.01, 0.01 * 0.5**0.9])  # nnU-Net's schedule
+    assert history["lrs"] == pytest.approx([1e-3, 1e-3 * 0.5**0.9])  # nnU-Net's schedule
 
 
 @pytest.mark.filterwarnings("ignore")  # importing every trainer of nnU-Net warns of much
@@ -186,6 +186,20 @@ def test_a_training_interrupted_and_started_again_ends_the_same(
     assert torch.load(tmp_path / "scratch" / "checkpoint.pth", weights_only=True)["epochs"] == 1
     method.train(CASES[:1], context(tmp_path, seed=3, report=stop(-1)))
     assert files(tmp_path / "model") == whole
+
+
+@pytest.mark.slow  # some 25 s on one core
+def test_the_shipped_quick_optimiser_learns_one_case_by_heart(tmp_path: Path) -> None:
+    # Smaller in image, batch and feature maps; optimiser, loss and augmentation as shipped.
+    method = NnUNet(epochs=30, iterations=20, features=8, batch=2, patch=48, pixel_mm=None)
+    case = CASES[0]
+    method.train([case], context(tmp_path, validation=()))
+    labels = method.at(tmp_path / "model").predict(case.study).labels
+    for region in (Region.CAVITY, Region.MYOCARDIUM, Region.SCAR):
+        predicted = region.mask(np.asarray(labels))
+        truth = region.mask(np.asarray(case.reference.labels))
+        dice = 2 * (predicted & truth).sum() / (predicted.sum() + truth.sum())
+        assert dice > 0.95, region
 
 
 def test_another_seed_gives_other_weights(trained: NnUNet, tmp_path: Path) -> None:
@@ -300,6 +314,7 @@ def test_the_paper_profile_is_nnunets_own_plan(workspace: Workspace) -> None:
     large = [made_case("a", (9, 160, 150)), made_case("b", (10, 150, 160))]
     paper = NnUNet(**NnUNet.profiles["paper"])
     assert (paper.epochs, paper.iterations, paper.mirroring) == (1000, 250, True)
+    assert (paper.optimiser, paper.oversample) == ("sgd", 0.33)
     assert NnUNet(**NnUNet.profiles["quick"]) == NnUNet()
     shrunk = Shrunk(paper.patch, paper.batch, paper.features, paper.pixel_mm)
     log = io.StringIO()
@@ -325,6 +340,26 @@ def test_the_paper_profile_is_nnunets_own_plan(workspace: Workspace) -> None:
         assert plan["spacing"] == spacing
         assert max(plan["patch_size"]) == 32
         assert plan["architecture"]["arch_kwargs"]["features_per_stage"][:2] == (8, 16)
+
+
+@pytest.mark.parametrize(("optimiser", "rate"), [("sgd", 0.01), ("adam", 1e-3)])
+def test_optimisers_are_those_of_nnunets_trainers(
+    workspace: Workspace, optimiser: Any, rate: float
+) -> None:
+    method = NnUNet(**SMOKE, optimiser=optimiser)
+    with surroundings.guest(io.StringIO(), "cpu", **workspace.environment):
+        workspace.fill(CASES, ())
+        trainer = method._trainer(workspace, TrainContext(workspace.root, workspace.root))
+    settings = trainer.optimizer.defaults
+    assert (settings["lr"], settings["weight_decay"]) == (rate, 3e-5)
+    if optimiser == "sgd":
+        assert isinstance(trainer.optimizer, torch.optim.SGD)
+        assert (settings["momentum"], settings["nesterov"]) == (0.99, True)
+    else:
+        assert isinstance(trainer.optimizer, torch.optim.AdamW)
+        assert settings["amsgrad"]
+    assert trainer.oversample_foreground_percent == 0.75
+    assert (trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch) == (2, 1)
 
 
 def test_blurring_always_convolves() -> None:
