@@ -130,7 +130,7 @@ class _Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, n, c = x.shape
         q, k, v = self.qkv(x).view(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        # Fused kernels save memory that a few hundred tokens do not need, and not all keep an order.
+        # Fused kernels save memory that a few hundred tokens do not need; not all keep an order.
         weights = (q @ k.transpose(-2, -1) * (c // self.heads) ** -0.5).softmax(dim=-1)
         y: Tensor = self.out((weights.to(v.dtype) @ v).transpose(1, 2).reshape(b, n, c))
         return y
@@ -150,8 +150,9 @@ class _Layer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.dropout(self.attention(self.norm1(x)))
-        y: Tensor = self.fc2(self.dropout(F.gelu(self.fc1(self.norm2(x)))))
-        return x + self.dropout(y)
+        y = self.fc2(self.dropout(F.gelu(self.fc1(self.norm2(x)))))
+        total: Tensor = x + self.dropout(y)
+        return total
 
 
 class _Encoder(nn.Module):
