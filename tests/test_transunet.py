@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from benchmark.errors import PluginError
 from benchmark.methods import _pretrained
 from benchmark.methods._networks import build, parameter_count
+from benchmark.methods._numerics import place
 from benchmark.methods._pretrained import UnavailableError, encoder_state, initialise, published
 from benchmark.methods._transunet import FULL, TINY, Sizes, TransUNet
-from benchmark.methods._weights import place, save_atomically
+from benchmark.methods._weights import save_atomically
 from benchmark.methods.direct import Direct
 from benchmark.methods.jdl import JDL
 from benchmark.methods.otsu import Otsu
