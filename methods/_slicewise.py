@@ -119,7 +119,7 @@ class SlicewiseMethod(Learned):
         """The file that the first weights come from, if any."""
         path = Path(self.encoder_weights)
         named = self.encoder_weights not in ("none", "imagenet21k")
-        return [path] if named and path.is_file() else []
+        return (path,) if named and path.is_file() else ()
 
     @abstractmethod
     def logits(self, networks: ModuleDict, images: Tensor) -> Mapping[Region, Tensor]:
