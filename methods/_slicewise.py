@@ -88,6 +88,7 @@ class SlicewiseMethod(Learned):
     )
     size: int = Field(80, gt=0, description="side in pixels of the square about the image centre")
     pixel_mm: float = Field(1.5, gt=0, description="pixel size of that square in mm")
+    learning_rate: float = Field(3e-3, gt=0, description="of Adam; the peak if one-cycle")
     dropout: float = Field(
         0.1,
         ge=0,
