@@ -56,6 +56,9 @@ class Learned(Method):
     def build(self, seed: int = 0) -> ModuleDict:
         """The networks, with first weights that depend on the seed and the parameters alone."""
 
+    def start(self, network: ModuleDict, context: TrainContext) -> None:
+        """What is done to new networks before they are trained; by default nothing."""
+
     @abstractmethod
     def samples(self, cases: Sequence[Case]) -> Samples:
         """What there is to learn from ``cases``.
@@ -101,6 +104,7 @@ class Learned(Method):
             raise UsageError("There are no training cases.", "Choose a split that has some.")
         with reproducible(context.threads):
             network = self.build(context.seed)
+            self.start(network, context)
             train = self.samples(cases)
             validation = self.samples(context.validation) if context.validation else None
             objectives = self.objectives(network)

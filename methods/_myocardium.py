@@ -96,9 +96,9 @@ class InMyocardium(MyocardiumNetwork):
         return self.myocardium in ("network", "atlas")
 
     def files(self) -> Sequence[Path]:
-        """The given masks."""
+        """The given masks, or what its network starts from."""
         if self.trains:
-            return ()
+            return super().files()
         return sorted(p for s in SUFFIXES for p in Path(self.myocardium).glob(f"*{s}"))
 
     def train(self, cases: Sequence[Case], context: TrainContext) -> None:

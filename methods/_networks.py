@@ -1,4 +1,4 @@
-"""The networks: a 2D U-Net with one encoder and a decoder for each output.
+"""The networks by name, and one of them: a 2D U-Net with one encoder, a decoder for each output.
 
 With one decoder this is the U-Net of the separate networks; with two it is the multi-task network
 of xing2023 section 3.1 ("we duplicated the decoder ... as two sub-branch networks").
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ._recipe import Backbone
+from ._transunet import FULL, TINY, TransUNet
 
 __all__ = ["UNet", "build", "parameter_count"]
 
@@ -104,13 +105,26 @@ class UNet(nn.Module):
         return torch.cat([decoder(features) for decoder in self.decoders], dim=1).float()
 
 
-def build(backbone: Backbone, *, heads: int, channels: Sequence[int], dropout: float) -> nn.Module:
+def build(
+    backbone: Backbone,
+    *,
+    heads: int,
+    channels: Sequence[int] = (16, 32, 64, 64),
+    size: int = 224,
+    dropout: float = 0.0,
+) -> nn.Module:
     """The network called ``backbone``; each takes ``(b, 1, y, x)`` and gives ``(b, heads, y, x)``.
+
+    ``channels`` is for the U-Net alone, ``size`` for the TransUNets.
 
     Raises:
         KeyError: There is no such backbone.
+        ValueError: A TransUNet cannot have this size.
     """
-    return {"unet": UNet}[backbone](heads=heads, channels=channels, dropout=dropout)
+    if backbone == "unet":
+        return UNet(heads=heads, channels=channels, dropout=dropout)
+    sizes = {"transunet": FULL, "tiny_transunet": TINY}[backbone]
+    return TransUNet(heads, sizes, size, dropout)
 
 
 def parameter_count(network: nn.Module) -> int:

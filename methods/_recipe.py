@@ -10,8 +10,9 @@ from ._schedule import Plateau, Schedule
 
 __all__ = ["AffineRanges", "Backbone", "Precision", "Recipe"]
 
-#: The segmentation network that every method of xing2023 is made of.
-Backbone = Literal["unet"]
+#: The segmentation network that every method of xing2023 is made of: the paper's, the same design
+#: in small, or a U-Net.
+Backbone = Literal["transunet", "tiny_transunet", "unet"]
 #: The dtype of convolutions; ``auto`` is bfloat16 where the hardware has it.
 Precision = Literal["auto", "float32", "bfloat16"]
 

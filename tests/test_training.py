@@ -27,7 +27,15 @@ from benchmark.methods._weights import weights_hash
 from benchmark.methods.jdl import JDL
 from benchmark.methods.two_step import TwoStep
 
-TINY = {"size": 16, "pixel_mm": 3.0, "channels": (4, 6), "epochs": 4, "batch": 4, "dropout": 0.3}
+TINY = {
+    "backbone": "unet",
+    "size": 16,
+    "pixel_mm": 3.0,
+    "channels": (4, 6),
+    "epochs": 4,
+    "batch": 4,
+    "dropout": 0.3,
+}
 
 
 def heart(name: str = "a", slices: int = 5, shift: float = 0.0) -> Case:
