@@ -68,7 +68,7 @@ class CentredMethod(TissueMethod):
     modalities: ClassVar[tuple[str, ...]] = ("lge",)
 
     batch: int = Field(1, gt=0, description="patients in a training step")
-    locate_epochs: int = Field(6, gt=0, description="passes over the slices to learn the centre")
+    locate_epochs: int = Field(8, gt=0, description="passes over the slices to learn the centre")
     closing: float = Field(3, ge=0, description="radius in pixels of the disk that closes gaps")
     dilation: float = Field(1, ge=0, description="pixels by which the myocardium is dilated")
 

@@ -31,16 +31,16 @@ __all__ = ["FILE", "build", "localiser_seconds", "locate", "stack", "train"]
 
 #: The file that training leaves in its folder.
 FILE = "centre.pt"
-#: 240 mm about the middle of the image; a ventricle beyond is not found.
-GRID = Square(48, 5.0)
-_CHANNELS = (8, 16, 32)
+#: 224 mm about the middle of the image; a ventricle beyond is not found.
+GRID = Square(56, 4.0)
+_CHANNELS = (8, 16, 32, 32)
 
 
 def recipe(epochs: int, precision: Precision = "auto") -> Recipe:
     """How a localiser is trained: for seconds, with larger shifts than hearts show."""
     return Recipe(
         epochs=epochs,
-        batch=16,
+        batch=8,
         learning_rate=5e-3,
         schedule="one_cycle",
         augment=AffineRanges(scale=0.15, degrees=30.0, shift=0.12, shear=0.1),
