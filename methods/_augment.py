@@ -1,14 +1,15 @@
-"""Random affine transforms of a batch: scaling, rotating, translating, shearing.
+"""Random affine transforms of a batch: scaling, rotating, translating, shearing, mirroring.
 
 xing2023 section 3.1: "We generated random affine transforms, including scaling, rotating,
-translating and shearing, for data augmentation." The ranges are not given; those here are usual.
-Drawing is apart from applying: a draw depends on (seed, epoch, index) alone, so an epoch can be
-repeated exactly after a kill, whatever the batches were.
+translating and shearing, for data augmentation." fahmy2021: "translation, rotation, and
+up-down/left-right flipping"; fahmy2020: "in-plane translation, rotation, and mirroring", where
+"similar parameters (eg, rotation angles) were used to transform all slices in the input volume".
+None gives ranges; those of ``AffineRanges`` are usual. Drawing is apart from applying: a draw
+depends on (seed, epoch, index) alone, so an epoch can be repeated exactly after a kill, whatever
+the batches were.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,24 +17,9 @@ import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["AffineRanges", "apply", "draw"]
+from ._recipe import AffineRanges
 
-
-@dataclass(frozen=True)
-class AffineRanges:
-    """How far each parameter may go from the identity, either way, drawn uniformly.
-
-    Attributes:
-        scale: Relative size, as a natural logarithm.
-        degrees: Rotation.
-        shift: Translation along each axis as a share of the image's side.
-        shear: Tangent of the shear angle.
-    """
-
-    scale: float = 0.15
-    degrees: float = 30.0
-    shift: float = 0.06
-    shear: float = 0.10
+__all__ = ["apply", "draw"]
 
 
 def draw(n: int, seed: int, epoch: int, ranges: AffineRanges | None = None) -> Tensor:
@@ -55,19 +41,28 @@ def draw(n: int, seed: int, epoch: int, ranges: AffineRanges | None = None) -> T
     theta[:, 1, 0], theta[:, 1, 1] = sin, shear * sin + cos
     # The grid's coordinates span 2 over a side.
     theta[:, :, 2] = 2 * ranges.shift * u[:, 3:5]
+    # From a stream of its own: where nothing is turned over, all else is drawn as it always was.
+    turned = np.random.default_rng([seed, epoch, 2]).random((n, 2)) < 0.5
+    if ranges.flip_columns:
+        theta[turned[:, 0], :, 0] *= -1
+    if ranges.flip_rows:
+        theta[turned[:, 1], :, 1] *= -1
     return torch.from_numpy(theta.astype(np.float32))
 
 
-def apply(images: Tensor, truth: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+def apply(images: Tensor, masks: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
     """Images and their masks, moved alike; zero comes in from outside.
 
     Args:
-        images: ``(b, c, y, x)``, interpolated linearly.
-        truth: ``(b, r, y, x)`` of 0 and 1; stays of 0 and 1 (linear, then from one half up).
+        images: ``(b, c, y, x)`` or ``(b, c, z, y, x)``, interpolated linearly within the slice;
+            every slice of a sample is moved alike.
+        masks: ``(b, m, y, x)`` or ``(b, m, z, y, x)`` of 0 and 1; stays of 0 and 1 (linear, then
+            from one half up).
         theta: ``(b, 2, 3)`` from :func:`draw`.
     """
-    both = torch.cat([images, truth], dim=1)
+    flat = [x.flatten(1, -3) for x in (images, masks)]
+    both = torch.cat(flat, dim=1)
     grid = F.affine_grid(theta.to(both.device), list(both.shape), align_corners=False)
     moved = F.grid_sample(both, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    split = images.shape[1]
-    return moved[:, :split], (moved[:, split:] >= 0.5).to(truth.dtype)
+    first, second = torch.split(moved, [x.shape[1] for x in flat], dim=1)
+    return first.view(images.shape), (second.view(masks.shape) >= 0.5).to(masks.dtype)

@@ -1,39 +1,54 @@
-"""How to train: what the parameters may be, and the schedule they make. Free of torch."""
+"""How to train: what the parameters may be, and the batches they make. Free of torch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from benchmark import Region
+from ._schedule import Plateau, Schedule
 
-__all__ = ["Backbone", "Precision", "Recipe", "Schedule"]
+__all__ = ["AffineRanges", "Backbone", "Precision", "Recipe"]
 
 #: The segmentation network that every method of xing2023 is made of.
 Backbone = Literal["unet"]
 #: The dtype of convolutions; ``auto`` is bfloat16 where the hardware has it.
 Precision = Literal["auto", "float32", "bfloat16"]
-#: How the learning rate goes.
-Schedule = Literal["one_cycle", "constant"]
+
+
+@dataclass(frozen=True)
+class AffineRanges:
+    """How far each parameter may go from the identity, either way, drawn uniformly.
+
+    Attributes:
+        scale: Relative size, as a natural logarithm.
+        degrees: Rotation.
+        shift: Translation along each axis as a share of the image's side.
+        shear: Tangent of the shear angle.
+        flip_rows, flip_columns: Whether every other image, at random, is turned over along an axis.
+    """
+
+    scale: float = 0.15
+    degrees: float = 30.0
+    shift: float = 0.06
+    shear: float = 0.10
+    flip_rows: bool = False
+    flip_columns: bool = False
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to optimise. Adam throughout, as section 3.1 says; its weight decay is the L2 term.
+    """How to optimise: Adam throughout, as all the papers have it.
 
     Attributes:
-        epochs, batch: Passes over the slices; slices in a step.
-        learning_rate: Of Adam; the peak, if the schedule is ``one_cycle``.
-        schedule: ``constant``, or ``one_cycle``: up for a fifth of the steps, then half a cosine to
-            zero, which reaches in few epochs what a constant rate needs many for.
-        weight_decay: beta_M = beta_S of Eq. 1.
-        dice_weight: w of the loss.
-        region_weights: What each region's loss counts in the total (lambda of Eq. 1 for the
-            myocardium); 1 where a region is not named.
-        augment: Whether images are moved by random affine maps.
-        validate_every: Epochs between looks at the validation slices; the last is always one.
+        epochs: Passes over the samples.
+        batch: Samples in a step; patients in a step, where samples come in patients.
+        learning_rate: Of Adam: the first, or the peak if the schedule is ``one_cycle``.
+        schedule: How the rate goes.
+        plateau: What ``plateau`` does.
+        weight_decay: Of Adam, an L2 term.
+        augment: How far samples are moved; None: not at all.
+        validate_every: Epochs between looks at the validation samples; the last is always one.
         precision: Of convolutions.
     """
 
@@ -41,22 +56,12 @@ class Recipe:
     batch: int
     learning_rate: float
     schedule: Schedule = "constant"
+    plateau: Plateau = field(default_factory=Plateau)
     weight_decay: float = 0.0
-    dice_weight: float = 1.0
-    region_weights: Mapping[Region, float] | None = None
-    augment: bool = True
+    augment: AffineRanges | None = AffineRanges()
     validate_every: int = 1
     precision: Precision = "auto"
 
-    def steps_per_epoch(self, n_slices: int) -> int:
-        """Batches of nearly equal size, none larger than ``batch``."""
-        return math.ceil(n_slices / self.batch)
-
-    def rate(self, step: int, of: int) -> float:
-        """The learning rate of step ``step`` (from 0) of ``of``."""
-        if self.schedule == "constant":
-            return self.learning_rate
-        rise = max(of // 5, 1)
-        if step < rise:
-            return self.learning_rate * (step + 1) / rise
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (of - rise)))
+    def steps_per_epoch(self, n: int) -> int:
+        """How many batches, of nearly equal size, ``n`` samples or patients make."""
+        return math.ceil(n / self.batch)

@@ -9,32 +9,29 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
-from benchmark import Case, Label, Method, Region, Segmentation, Study, TrainContext
-from benchmark.errors import UsageError
+from benchmark import Case, Label, Region, Segmentation, Study
 
-from ._recipe import Backbone, Precision, Recipe, Schedule
+from ._learned import Learned
+from ._recipe import Backbone
 from ._slices import Square, region_masks, still_volume
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import ModuleDict
 
-    from ._training import Forward, Slices
+    from ._objectives import Forward, Objective
+    from ._training import Samples
 
-__all__ = ["WEIGHTS", "SlicewiseMethod"]
-
-#: The file that training leaves in its folder.
-WEIGHTS = "model.pt"
+__all__ = ["SlicewiseMethod"]
 
 
-class SlicewiseMethod(Method):
+class SlicewiseMethod(Learned):
     """A chain of 2D networks; subclasses give ``heads`` and ``logits``.
 
     Labels: a voxel is scar (3) where the scar's probability reaches one half, else myocardium (2)
@@ -77,18 +74,9 @@ class SlicewiseMethod(Method):
     )
     size: int = Field(80, gt=0, description="side in pixels of the square about the image centre")
     pixel_mm: float = Field(1.5, gt=0, description="pixel size of that square in mm")
-    epochs: int = Field(14, gt=0, description="passes over the training slices")
-    batch: int = Field(8, gt=0, description="slices in a training step")
-    learning_rate: float = Field(2e-3, gt=0, description="of Adam; the peak if one-cycle")
-    schedule: Schedule = Field("one_cycle", description="how the learning rate goes")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of deepest feature maps dropped")
     weight_decay: float = Field(5.58e-6, ge=0, description="L2 weights beta of Eq. 1")
     dice_weight: float = Field(1.0, ge=0, description="w: Dice loss against cross-entropy")
-    augment: bool = Field(True, description="move training slices by random affine maps")
-    validate_every: int = Field(2, gt=0, description="epochs between looks at the validation cases")
-    precision: Precision = Field("auto", description="dtype of convolutions")
-
-    _loaded: tuple[object, ModuleDict] | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _levels_fit(self) -> SlicewiseMethod:
@@ -120,28 +108,12 @@ class SlicewiseMethod(Method):
         """The grid that the networks see."""
         return Square(self.size, self.pixel_mm)
 
-    @property
-    def recipe(self) -> Recipe:
-        """How it is trained."""
-        return Recipe(
-            epochs=self.epochs,
-            batch=self.batch,
-            learning_rate=self.learning_rate,
-            schedule=self.schedule,
-            weight_decay=self.weight_decay,
-            dice_weight=self.dice_weight,
-            region_weights=self.region_weights(),
-            augment=self.augment,
-            validate_every=self.validate_every,
-            precision=self.precision,
-        )
-
     def build(self, seed: int = 0) -> ModuleDict:
         """The networks with their first weights, which depend on seed, name and size alone."""
         import torch
 
         from . import _networks
-        from ._training import mixed
+        from ._numerics import mixed
 
         networks = torch.nn.ModuleDict()
         for name, heads in self.heads.items():
@@ -153,38 +125,16 @@ class SlicewiseMethod(Method):
                 )
         return networks
 
-    def train(self, cases: Sequence[Case], context: TrainContext) -> None:
-        """Train stage by stage; leave the weights in ``context.folder / "model.pt"``.
+    def objectives(self, network: ModuleDict) -> Mapping[str, Objective]:
+        """The loss of Eq. 1 on the outputs of each stage."""
+        from ._objectives import Regions
 
-        Raises:
-            UsageError: There is no case to learn from.
-            DataError: A case has no label map, or its image has frames.
-        """
-        from ._training import fit, reproducible
-        from ._weights import save_atomically
+        return {
+            stage: Regions(forward, self.learns, self.dice_weight, self.region_weights())
+            for stage, forward in self.stages(network).items()
+        }
 
-        if not cases:
-            raise UsageError("There are no training cases.", "Choose a split that has some.")
-        with reproducible(context.threads):
-            networks = self.build(context.seed)
-            train = self.slices(cases)
-            validation = self.slices(context.validation) if context.validation else None
-            stages = self.stages(networks)
-            for stage, forward in stages.items():
-                fit(
-                    networks,
-                    forward,
-                    train,
-                    validation,
-                    self.recipe,
-                    context,
-                    stage=stage,
-                    stages=list(stages),
-                )
-            state = {name: value.cpu() for name, value in networks.state_dict().items()}
-            save_atomically(state, context.folder / WEIGHTS)
-
-    def slices(self, cases: Sequence[Case]) -> Slices:
+    def samples(self, cases: Sequence[Case]) -> Samples:
         """All slices of ``cases`` as the networks see them, with the masks to learn.
 
         Raises:
@@ -192,16 +142,15 @@ class SlicewiseMethod(Method):
         """
         import torch
 
-        from ._training import Slices
+        from ._training import Samples
 
         images, masks = [], []
         for case in cases:  # once only: the engine loads a case whenever it is asked for one
             images.append(self.square.images(still_volume(case.study)))
             masks.append(region_masks(case, self.learns, self.square))
-        return Slices(
+        return Samples(
             torch.from_numpy(np.concatenate(images)[:, None]),
             torch.from_numpy(np.concatenate(masks)),
-            self.learns,
         )
 
     def predict(self, study: Study) -> Segmentation:
@@ -226,68 +175,16 @@ class SlicewiseMethod(Method):
         """Each network's own answer on the study's grid."""
         import torch
 
-        from ._training import Slices, batched_logits
+        from ._objectives import Regions
 
-        volume, networks = still_volume(study), self._networks()
+        volume, networks = still_volume(study), self.network()
+        objective = Regions(lambda images, _truth: self.logits(networks, images), ())
         images = torch.from_numpy(self.square.images(volume)[:, None])
-        unknown = Slices(images, torch.empty(len(images), 0, self.size, self.size), ())
         answers: dict[Region, list[Tensor]] = {}
-        for _, logits in batched_logits(
-            networks,
-            lambda batch, _truth: self.logits(networks, batch),
-            unknown,
-            self.device,
-            self.precision,
-        ):
+        for logits in self.answers(objective, images):
             for region, value in logits.items():
                 answers.setdefault(region, []).append(value.sigmoid()[:, 0].float().cpu())
         return {
             region: self.square.restored(torch.cat(values).numpy(), volume)
             for region, values in answers.items()
         }
-
-    def parameter_count(self) -> int | None:
-        """Trainable numbers of all its networks."""
-        from ._networks import parameter_count
-
-        return parameter_count(self.build())
-
-    def numerics(self, device: str) -> str:
-        """The dtype in which convolutions run on ``device``: ``float32`` or ``bfloat16``."""
-        from ._training import autocast_dtype
-
-        return str(autocast_dtype(device, self.precision)).removeprefix("torch.")
-
-    def estimate_seconds(self, cases: Sequence[Case], context: TrainContext) -> float | None:
-        """How long ``train`` would take here, from a few steps timed; None without cases."""
-        from ._training import reproducible, step_seconds
-
-        if not cases:
-            return None
-        n_slices = sum(still_volume(case.study).shape[0] for case in cases)
-        with reproducible(context.threads):
-            networks, slices = self.build(), self.slices(cases[: self.batch])
-            seconds = sum(
-                step_seconds(networks, forward, slices, self.recipe, context.device)
-                for forward in self.stages(networks).values()
-            )
-        return seconds * self.recipe.steps_per_epoch(n_slices) * self.epochs
-
-    def _networks(self) -> ModuleDict:
-        """The trained networks, loaded once by each process that predicts."""
-        from ._weights import load_weights
-
-        path = self.model / WEIGHTS
-        stamp = path.stat().st_mtime_ns if path.exists() else None
-        key: tuple[Path, int | None, str] = (path, stamp, self.device)
-        if self._loaded is None or self._loaded[0] != key:
-            networks = self.build()
-            load_weights(networks, path, self.device)
-            self._loaded = (key, networks)
-        return self._loaded[1]
-
-    def __getstate__(self) -> dict[Any, Any]:
-        # A loaded network stays in the process that loaded it.
-        state = super().__getstate__()
-        private = dict(state.get("__pydantic_private__") or {}, _loaded=None)
-        return {**state, "__pydantic_private__": private}

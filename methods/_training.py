@@ -8,104 +8,67 @@ atomic step, so a run killed at any moment and started again leaves the same byt
 from __future__ import annotations
 
 import copy
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark import Region, TrainContext
 
 from ._augment import apply, draw
-from ._losses import segmentation_loss
+from ._numerics import autocast, fast, mixed, place
+from ._objectives import Objective
 from ._recipe import Precision, Recipe
-from ._weights import place, save_atomically
+from ._schedule import Rate, one_cycle
+from ._weights import save_atomically
 
-__all__ = [
-    "Forward",
-    "Slices",
-    "autocast_dtype",
-    "batched_logits",
-    "fit",
-    "mixed",
-    "reproducible",
-    "step_seconds",
-]
-
-#: From images ``(b, 1, y, x)`` and the true masks by region to logits by region, all that shape.
-Forward = Callable[[Tensor, Mapping[Region, Tensor]], Mapping[Region, Tensor]]
+__all__ = ["Samples", "fit", "outputs", "step_seconds"]
 
 
 @dataclass(frozen=True)
-class Slices:
-    """Images ``(n, 1, y, x)`` in [0, 1] and masks ``(n, region, y, x)`` of 0 and 1 to learn."""
+class Samples:
+    """What networks learn from.
+
+    Attributes:
+        images: ``(n, c, y, x)`` or ``(n, c, z, y, x)`` in [0, 1].
+        masks: ``(n, m, [z,] y, x)`` uint8 of 0 and 1.
+        weights: ``(n,)``, what the loss of each counts, where they are not alike.
+        patients: ``(n,)`` whole numbers: given, a batch is made of whole patients, and
+            ``Recipe.batch`` counts these.
+    """
 
     images: Tensor
     masks: Tensor
-    regions: tuple[Region, ...]
+    weights: Tensor | None = None
+    patients: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def by_region(self, masks: Tensor) -> dict[Region, Tensor]:
-        """Region -> ``(b, 1, y, x)`` float mask."""
-        return {r: masks[:, i : i + 1].float() for i, r in enumerate(self.regions)}
+    @property
+    def units(self) -> int:
+        """How many samples, or patients, are dealt to batches."""
+        return len(self) if self.patients is None else len(np.unique(self.patients))
 
-
-def autocast_dtype(device: str, precision: Precision = "auto") -> torch.dtype:
-    """The dtype of convolutions: ``auto`` is bfloat16 where the hardware multiplies it natively.
-
-    On two cores with AVX512-BF16 a quick step of ``jdl`` takes 0.10 s instead of 0.15 s; where it
-    is emulated it is slower. Weights, losses and the optimiser are float32 in any case.
-    """
-    if precision != "auto":
-        return torch.float32 if precision == "float32" else torch.bfloat16
-    kind = torch.device(device).type
-    if kind == "cpu":
-        # The private name is all torch offers; without it float32 is right, only slower.
-        native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    elif kind == "cuda":
-        native = torch.cuda.get_device_capability(torch.device(device))[0] >= 8  # from Ampere on
-    else:
-        native = False
-    return torch.bfloat16 if native else torch.float32
-
-
-@contextmanager
-def reproducible(threads: int) -> Iterator[None]:
-    """Deterministic algorithms on ``threads`` threads inside; the caller's settings after."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA refuses to be exact without
-    memory: Any = torch.utils.deterministic
-    before = (
-        torch.get_num_threads(),
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.get_rng_state(),
-        memory.fill_uninitialized_memory,
-    )
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    # Filling fresh memory would take a quarter of a step; nothing here reads memory unwritten.
-    memory.fill_uninitialized_memory = False
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1], warn_only=before[2])
-        torch.set_rng_state(before[3])
-        memory.fill_uninitialized_memory = before[4]
+    def batches(self, steps: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """All indices in random order, in ``steps`` parts of nearly equal numbers of units."""
+        order = rng.permutation(self.units)
+        if self.patients is None:
+            return np.array_split(order, steps)
+        of_each = [np.flatnonzero(self.patients == p) for p in np.unique(self.patients)]
+        return [np.concatenate([of_each[i] for i in part]) for part in np.array_split(order, steps)]
 
 
 def fit(
     network: nn.Module,
-    forward: Forward,
-    train: Slices,
-    validation: Slices | None,
+    objective: Objective,
+    train: Samples,
+    validation: Samples | None,
     recipe: Recipe,
     context: TrainContext,
     *,
@@ -114,52 +77,60 @@ def fit(
 ) -> None:
     """Train ``network`` in place; it ends with the weights of its best epoch.
 
-    The best epoch has the highest Dice of the validation slices pooled, averaged over the regions
-    that ``forward`` gives (the paper does not say which epoch it keeps); without validation slices
-    it is the last.
+    The best epoch has the highest Dice of the validation samples pooled, averaged over the regions
+    that the objective counts (fahmy2021: "the best performing model (i.e., that with highest
+    segmentation accuracy in the validation subset) was selected"; the other papers do not say which
+    epoch they keep); without validation samples it is the last, and a plateau is one of the
+    training loss.
 
     Args:
-        network: What ``forward`` calls; parameters it does not reach stay as they are.
-        forward: Logits of a batch.
-        train: Slices to learn from.
-        validation: Slices to choose by.
+        network: What the objective calls; parameters it does not reach stay as they are.
+        objective: Outputs of a batch, and their loss.
+        train: Samples to learn from.
+        validation: Samples to choose by.
         recipe: How.
         context: Its seed, device, scratch folder and report are used.
         stage: Name of this training; names its checkpoint.
         stages: All trainings of the method in order, for the progress bar.
     """
-    device, of = context.device, recipe.epochs * recipe.steps_per_epoch(len(train))
+    device, steps = context.device, recipe.steps_per_epoch(train.units)
+    of = recipe.epochs * steps
     place(network, device)
-    run = _Run(network, forward, train, recipe, device)
+    run = _Run(network, objective, train, recipe, device)
     optimiser = torch.optim.Adam(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     checkpoint = context.scratch / f"{stage}.pt"
     best: dict[str, Any] = {"score": -1.0, "epoch": -1, "weights": {}}
-    first = 0
+    rate, first = Rate(recipe.learning_rate), 0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
-        best, first = state["best"], state["epochs"]
-    done, total = stages.index(stage) * of, len(stages) * of
+        best, first, rate = state["best"], state["epochs"], Rate(**state["rate"])
+    done, total, looked = stages.index(stage) * of, len(stages) * of, first
     for epoch in range(first, recipe.epochs):
-        step = epoch * recipe.steps_per_epoch(len(train))
-        for loss in run.epoch(epoch, context.seed, optimiser, of):
-            step += 1
+        losses = []
+        for loss in run.epoch(epoch, context.seed, optimiser, rate.value):
+            losses.append(loss)
             values = {"loss": loss} | ({} if best["epoch"] < 0 else {"dice": best["score"]})
-            context.report(done + step, total, values)
+            context.report(done + epoch * steps + len(losses), total, values)
         last = epoch + 1 == recipe.epochs
         if validation is None or last or (epoch + 1) % recipe.validate_every == 0:
-            score = 0.0 if validation is None else run.score(validation)
+            score, loss = (0.0, sum(losses) / len(losses))
+            if validation is not None:
+                score, loss = run.look(validation)
             if score > best["score"] or validation is None:
                 weights = copy.deepcopy(network.state_dict())
                 best = {"score": score, "epoch": epoch, "weights": weights}
+            rate.see(loss, recipe.plateau, epoch + 1 - looked)
+            looked = epoch + 1
         state = {
             "network": network.state_dict(),
             "optimiser": optimiser.state_dict(),
             "best": best,
             "epochs": epoch + 1,
+            "rate": rate.state(),
         }
         save_atomically(state, checkpoint)
     network.load_state_dict(best["weights"])
@@ -170,109 +141,97 @@ class _Run:
     """One training's parts that do not change."""
 
     network: nn.Module
-    forward: Forward
-    slices: Slices
+    objective: Objective
+    samples: Samples
     recipe: Recipe
     device: str
 
     def epoch(
-        self, epoch: int, seed: int, optimiser: torch.optim.Optimizer, of: int
+        self, epoch: int, seed: int, optimiser: torch.optim.Optimizer, plateau: float
     ) -> Iterator[float]:
         """Train one epoch; yields each step's loss."""
-        recipe, n = self.recipe, len(self.slices)
-        steps = recipe.steps_per_epoch(n)
+        recipe, samples = self.recipe, self.samples
+        steps = recipe.steps_per_epoch(samples.units)
         torch.manual_seed(mixed(seed, epoch))
-        order = np.random.default_rng([seed, epoch, 1]).permutation(n)
-        moves = draw(n, seed, epoch)
-        for i, batch in enumerate(np.array_split(order, steps)):
+        moves = None if recipe.augment is None else draw(len(samples), seed, epoch, recipe.augment)
+        for i, batch in enumerate(samples.batches(steps, np.random.default_rng([seed, epoch, 1]))):
             index = torch.from_numpy(batch)
-            images, masks = self.slices.images[index], self.slices.masks[index].float()
-            images, masks = images.to(self.device), masks.to(self.device)
-            if recipe.augment:
-                images, masks = apply(images, masks, moves[index])
             for group in optimiser.param_groups:
-                group["lr"] = recipe.rate(epoch * steps + i, of)
-            yield self.step(images, masks, optimiser)
+                group["lr"] = self._rate(epoch * steps + i, recipe.epochs * steps, plateau)
+            yield self.step(index, optimiser, None if moves is None else moves[index])
 
-    def step(self, images: Tensor, masks: Tensor, optimiser: torch.optim.Optimizer) -> float:
-        """One step of Adam on one batch; its loss."""
+    def _rate(self, step: int, of: int, plateau: float) -> float:
+        if self.recipe.schedule == "one_cycle":
+            return one_cycle(self.recipe.learning_rate, step, of)
+        return plateau if self.recipe.schedule == "plateau" else self.recipe.learning_rate
+
+    def step(
+        self, index: Tensor, optimiser: torch.optim.Optimizer, moves: Tensor | None = None
+    ) -> float:
+        """One step of Adam on the samples at ``index``; its loss."""
         self.network.train()
-        truth = self.slices.by_region(masks)
-        with _autocast(self.device, self.recipe.precision):
-            logits = self.forward(_fast(images), truth)
-        weights = self.recipe.region_weights or {}
-        loss = torch.stack(
-            [
-                weights.get(region, 1.0)
-                * segmentation_loss(value, truth[region], self.recipe.dice_weight)
-                for region, value in logits.items()
-            ]
-        ).sum()
+        images, masks, weights = _batch(self.samples, index, self.device)
+        if moves is not None:
+            images, masks = apply(images, masks, moves)
+        with autocast(self.device, self.recipe.precision):
+            answers = self.objective.outputs(fast(images), masks)
+        loss = self.objective.loss(answers, masks, weights)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         return float(loss.item())
 
-    def score(self, slices: Slices) -> float:
-        """Dice of all voxels of ``slices`` pooled, averaged over regions; NaN never."""
-        sums: dict[Region, Tensor] = {}
-        for truth, logits in batched_logits(
-            self.network, self.forward, slices, self.device, self.recipe.precision
-        ):
-            for region, value in logits.items():
-                p, y = value > 0, truth[region] > 0
-                counts = torch.stack([(p & y).sum(), p.sum(), y.sum()]).cpu()
-                sums[region] = sums.get(region, torch.zeros(3, dtype=torch.int64)) + counts
-        dice = [2 * int(tp) / max(int(p) + int(y), 1) for tp, p, y in sums.values()]
-        return sum(dice) / len(dice)
+    def look(self, samples: Samples) -> tuple[float, float]:
+        """Dice of all pixels of ``samples`` pooled, averaged over regions (never NaN); the loss."""
+        counts, loss = torch.zeros(1, 3, dtype=torch.int64), 0.0
+        self.network.eval()
+        with torch.inference_mode():
+            for index in torch.split(torch.arange(len(samples)), 32):
+                images, masks, weights = _batch(samples, index, self.device)
+                with autocast(self.device, self.recipe.precision):
+                    answers = self.objective.outputs(fast(images), masks)
+                loss += len(index) * float(self.objective.loss(answers, masks, weights))
+                counts = counts + self.objective.counts(answers, masks).cpu()
+        dice = [2 * tp / max(p + y, 1) for tp, p, y in counts.tolist()]
+        return sum(dice) / len(dice), loss / max(len(samples), 1)
 
 
-def batched_logits(
+def _batch(samples: Samples, index: Tensor, device: str) -> tuple[Tensor, Tensor, Tensor | None]:
+    weights = None if samples.weights is None else samples.weights[index].to(device)
+    return samples.images[index].to(device), samples.masks[index].float().to(device), weights
+
+
+def outputs(
     network: nn.Module,
-    forward: Forward,
-    slices: Slices,
+    objective: Objective,
+    images: Tensor,
     device: str,
     precision: Precision,
     batch: int = 32,
-) -> Iterator[tuple[dict[Region, Tensor], Mapping[Region, Tensor]]]:
-    """The true masks and the logits of each run of ``batch`` slices, in order, on ``device``."""
+) -> Iterator[Mapping[Region, Tensor]]:
+    """What ``objective`` says of each run of ``batch`` images, in order, on ``device``."""
     network.eval()
-    with torch.inference_mode(), _autocast(device, precision):
-        for i in range(0, len(slices), batch):
-            truth = slices.by_region(slices.masks[i : i + batch].to(device))
-            yield truth, forward(_fast(slices.images[i : i + batch].to(device)), truth)
+    with torch.inference_mode(), autocast(device, precision):
+        for part in torch.split(images, batch):
+            nothing = part.new_empty(len(part), 0, *part.shape[2:]).to(device)
+            yield objective.outputs(fast(part.to(device)), nothing)
 
 
 def step_seconds(
-    network: nn.Module, forward: Forward, slices: Slices, recipe: Recipe, device: str
+    network: nn.Module, objective: Objective, samples: Samples, recipe: Recipe, device: str
 ) -> float:
     """Seconds that a training step takes here: the faster of two, after one to warm up.
 
     ``network`` is changed; give one made for this.
     """
     place(network, device)
-    run = _Run(network, forward, slices, recipe, device)
+    run = _Run(network, objective, samples, recipe, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    index = torch.arange(min(recipe.batch, len(slices)) if len(slices) else 0)
-    images, masks = slices.images[index].to(device), slices.masks[index].float().to(device)
+    index = torch.from_numpy(samples.batches(recipe.steps_per_epoch(samples.units),
+                                             np.random.default_rng(0))[0])  # fmt: skip
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        run.step(images, masks, optimiser)
+        run.step(index, optimiser)
         times.append(time.perf_counter() - start)
     return min(times[1:])
-
-
-def _autocast(device: str, precision: Precision) -> AbstractContextManager[object]:
-    if autocast_dtype(device, precision) is torch.float32:
-        return nullcontext()
-    return torch.autocast(torch.device(device).type, torch.bfloat16)
-
-
-def _fast(images: Tensor) -> Tensor:
-    return images.contiguous(memory_format=torch.channels_last)
-
-
-def mixed(*numbers: int) -> int:
-    """One 63-bit seed from several numbers; near ones give unlike seeds."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

@@ -15,13 +15,9 @@ from torch import Tensor, nn
 from benchmark.atomic import replacing
 from benchmark.errors import PluginError
 
-__all__ = ["load_weights", "place", "save_atomically", "weights_hash"]
+from ._numerics import place
 
-
-def place(network: nn.Module, device: str) -> None:
-    """Move ``network`` to ``device``, in the memory layout in which convolutions are fastest."""
-    network.to(device)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+__all__ = ["load_weights", "save_atomically", "weights_hash"]
 
 
 def save_atomically(state: Mapping[str, Any], path: Path) -> None:

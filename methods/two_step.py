@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import ModuleDict
 
-    from ._training import Forward
+    from ._objectives import Forward
 
 __all__ = ["TwoStep"]
 

@@ -118,7 +118,7 @@ def test_two_step_trains_its_scar_network_under_the_manual_mask() -> None:
 def test_lambda_weighs_the_myocardium_alone() -> None:
     for cls in (JDL, MTL):
         assert cls(**TINY).region_weights() == {MYOCARDIUM: 1.02}
-        assert cls(**TINY, myocardium_weight=3).recipe.region_weights == {MYOCARDIUM: 3.0}
+        assert cls(**TINY, myocardium_weight=3).region_weights() == {MYOCARDIUM: 3.0}
     assert Direct(**TINY).region_weights() == {}
 
 
@@ -217,7 +217,7 @@ def test_a_loaded_network_is_kept_but_does_not_travel(trained: Mapping[str, Meth
     before = len(pickle.dumps(trained["JDL"].at(trained["JDL"].model)))
     labels = method.predict(study).labels
     assert isinstance(method, JDL)
-    assert method._networks() is method._networks()
+    assert method.network() is method.network()
     sent = pickle.dumps(method)
     assert len(sent) == before
     np.testing.assert_array_equal(pickle.loads(sent).predict(study).labels, labels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,13 @@ from torch import Tensor, nn
 from benchmark import Case, DataError, Region, Segmentation, Study, TrainContext, Volume
 from benchmark.errors import PluginError, UsageError
 from benchmark.methods import _training
-from benchmark.methods._augment import AffineRanges, apply, draw
-from benchmark.methods._recipe import Recipe
+from benchmark.methods._augment import apply, draw
+from benchmark.methods._numerics import autocast_dtype
+from benchmark.methods._objectives import Regions
+from benchmark.methods._recipe import AffineRanges, Recipe
+from benchmark.methods._schedule import one_cycle
 from benchmark.methods._slices import Square, region_masks, still_volume, unit_range
-from benchmark.methods._training import Slices, autocast_dtype, fit
+from benchmark.methods._training import Samples, fit
 from benchmark.methods._weights import weights_hash
 from benchmark.methods.jdl import JDL
 from benchmark.methods.two_step import TwoStep
@@ -151,15 +153,13 @@ def test_a_draw_stays_in_its_ranges() -> None:
 
 
 def test_one_cycle_rises_for_a_fifth_and_falls_to_zero() -> None:
-    recipe = Recipe(epochs=1, batch=1, learning_rate=1.0, schedule="one_cycle")
-    rates = [recipe.rate(i, 100) for i in range(100)]
+    rates = [one_cycle(1.0, i, 100) for i in range(100)]
     assert rates[0] == pytest.approx(1 / 20)
     assert rates[19] == 1.0
     assert rates[20] == 1.0
     assert rates[60] == pytest.approx(0.5)
     assert rates[99] < 1e-3
     assert rates[20:] == sorted(rates[20:], reverse=True)
-    assert replace(recipe, schedule="constant").rate(77, 100) == 1.0
 
 
 @pytest.mark.parametrize(("supported", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
@@ -185,20 +185,27 @@ class _Scale(nn.Module):
 
 
 def test_the_best_epoch_on_the_validation_slices_is_kept(tmp_path: Path) -> None:
-    def slices(value: int) -> Slices:
+    def slices(value: int) -> Samples:
         masks = torch.full((2, 1, 4, 4), value, dtype=torch.uint8)
-        return Slices(torch.zeros(2, 1, 4, 4), masks, (Region.SCAR,))
+        return Samples(torch.zeros(2, 1, 4, 4), masks)
 
     # Trained on scar everywhere z crosses 0 after ten steps of 0.1. Where validation has scar
     # everywhere the first epoch beyond is best; where it has none, all score 0 and the first stays.
-    recipe = Recipe(epochs=20, batch=2, learning_rate=0.1, augment=False)
+    recipe = Recipe(epochs=20, batch=2, learning_rate=0.1, augment=None)
     for validation, low, high in ((slices(1), 0.0, 0.12), (slices(0), -1.0, -0.85)):
         network = _Scale()
         context = TrainContext(tmp_path, tmp_path / str(high))
-        fit(network, network, slices(1), validation, recipe, context)
+        fit(network, Regions(network, (Region.SCAR,)), slices(1), validation, recipe, context)
         assert low < network.z.item() <= high
     network = _Scale()
-    fit(network, network, slices(1), None, recipe, TrainContext(tmp_path, tmp_path / "last"))
+    fit(
+        network,
+        Regions(network, (Region.SCAR,)),
+        slices(1),
+        None,
+        recipe,
+        TrainContext(tmp_path, tmp_path / "last"),
+    )
     assert network.z.item() > 0.5
 
 
