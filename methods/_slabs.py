@@ -47,11 +47,10 @@ def slabs(n: int, depth: int = DEPTH) -> NDArray[np.int64]:
     """
     missing = depth - n
     # Too short a stack lies in the middle of its slab, or of two where it cannot in one.
-    starts = (
-        range(n - depth + 1) if missing <= 0 else sorted({-((missing + 1) // 2), -(missing // 2)})
-    )
+    short = sorted({-((missing + 1) // 2), -(missing // 2)})
+    starts = short if missing > 0 else range(n - depth + 1)
     at = np.array(starts)[:, None] + np.arange(depth)
-    return np.clip(at, 0, n - 1).astype(np.int64)
+    return np.unique(np.clip(at, 0, n - 1), axis=0)
 
 
 def merged(maps: Floats, index: NDArray[np.int64]) -> Floats:
