@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from benchmark import Case, DataError, Method, Region, Segmentation, Study, TrainContext, Volume
-from benchmark.contract import check_method
 from benchmark.methods._objectives import Tissues
 from benchmark.methods._slabwise import SlabwiseMethod
 from benchmark.methods.cnn2d import CNN2D
@@ -258,9 +257,3 @@ def test_a_case_without_label_map_or_with_frames_is_named(tmp_path: Path) -> Non
     moving = Study("beating", {"lge": Volume(np.zeros((3, 2, 4, 4)), (1.0, 1.0, 1.0))})
     with pytest.raises(DataError, match="'beating': its image has 3 frames"):
         CNN3D(**TINY).at(tmp_path).predict(moving)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["cnn3d", "cnn2d"])
-def test_the_contract_is_kept(name: str) -> None:
-    assert [finding for finding in check_method(name) if not finding.ok] == []
