@@ -23,7 +23,7 @@ from benchmark import Label
 
 from ._postprocess import without_small_islands
 
-__all__ = ["DEPTH", "loss_weight", "merged", "shares", "slabs", "without_islands"]
+__all__ = ["DEPTH", "loss_weight", "merged", "normalised", "slabs", "without_islands"]
 
 #: Slices in a slab: "the minimum anticipated number of LGE slices in a protocol".
 DEPTH = 3
@@ -76,7 +76,7 @@ def merged(maps: Floats, index: NDArray[np.int64]) -> Floats:
     return scores
 
 
-def shares(scores: Floats) -> Floats:
+def normalised(scores: Floats) -> Floats:
     """Scores ``(slice, tissue, y, x)``, not all 0, divided by their sum over the tissues.
 
     The paper takes the largest of numbers that no longer sum to one. Dividing a pixel's four by one

@@ -12,28 +12,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from benchmark import Case, Region, Segmentation, Study, Volume
 
-from ._learned import Learned
 from ._recipe import AffineRanges
-from ._slabs import DEPTH, Floats, loss_weight, merged, shares, slabs, without_islands
-from ._slices import Square, region_masks, still_volume, unit_range
+from ._slabs import DEPTH, Floats, loss_weight, merged, normalised, slabs, without_islands
+from ._slices import still_volume, unit_range
+from ._tissues import NETWORK, TissueMethod
 
 if TYPE_CHECKING:
     from torch.nn import ModuleDict
 
-    from ._objectives import Objective
     from ._tissue_unet import Dimensions
     from ._training import Samples
 
 __all__ = ["SlabwiseMethod"]
 
-_NETWORK = "tissues"
 
-
-class SlabwiseMethod(Learned):
+class SlabwiseMethod(TissueMethod):
     """A U-Net of slabs; subclasses give ``dimensions``, and differ in nothing else.
 
     fahmy2020 compares "a 2D CNN with the exact same architecture as the 3D CNN but with 2D
@@ -62,6 +59,9 @@ class SlabwiseMethod(Learned):
 
     #: Of the kernels: the one difference.
     dimensions: ClassVar[Dimensions]
+    produces: ClassVar[frozenset[Region]] = frozenset(
+        {Region.CAVITY, Region.MYOCARDIUM, Region.LV, Region.SCAR}
+    )
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {},
         # Learns nothing worth having, in seconds: for the contract suite.
@@ -83,55 +83,33 @@ class SlabwiseMethod(Learned):
         (8, 16, 32, 64), min_length=2, description="feature maps of each level, finest first"
     )
     size: int = Field(80, gt=0, description="side in pixels of the square about the image centre")
-    pixel_mm: float = Field(1.5, gt=0, description="pixel size of that square in mm")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of features dropped in training")
     islands: int = Field(4, ge=0, description="pixels of the largest lone scar that is removed")
     epochs: int = Field(12, gt=0, description="passes over the training slabs")
     batch: int = Field(4, gt=0, description="slabs in a training step")
-
-    @model_validator(mode="after")
-    def _levels_fit(self) -> SlabwiseMethod:
-        """The size must halve at every level but the finest."""
-        factor = 2 ** (len(self.channels) - 1)
-        if self.size % factor:
-            raise ValueError(
-                f"size {self.size} is not a multiple of {factor}, which "
-                f"{len(self.channels)} levels of channels need"
-            )
-        if min(self.channels) < 1:
-            raise ValueError(f"channels {self.channels} must all be at least 1")
-        return self
-
-    @property
-    def square(self) -> Square:
-        """The grid that the network sees."""
-        return Square(self.size, self.pixel_mm)
 
     def ranges(self) -> AffineRanges:
         """Translation, rotation and mirroring, and no more."""
         return AffineRanges(scale=0.0, shear=0.0, flip_rows=True, flip_columns=True)
 
     def build(self, seed: int = 0) -> ModuleDict:
-        """The network, with first weights that follow from the seed and the parameters."""
+        """The network, with first weights that follow from the seed and the parameters.
+
+        Those of the 2D network start both: see :func:`._tissue_unet.inflate`.
+        """
         import torch
 
         from ._numerics import mixed
-        from ._tissue_unet import SliceBySlice, TissueUNet
+        from ._tissue_unet import SliceBySlice, TissueUNet, inflate
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mixed(seed))
-            network: torch.nn.Module = TissueUNet(
-                self.channels, dimensions=self.dimensions, dropout=self.dropout
-            )
-        if self.dimensions == 2:
-            network = SliceBySlice(network)
-        return torch.nn.ModuleDict({_NETWORK: network})
-
-    def objectives(self, network: ModuleDict) -> Mapping[str, Objective]:
-        """Cross-entropy over the four tissues."""
-        from ._objectives import Tissues
-
-        return {_NETWORK: Tissues(network[_NETWORK])}
+            flat = TissueUNet(self.channels, dropout=self.dropout)
+            if self.dimensions == 2:
+                return torch.nn.ModuleDict({NETWORK: SliceBySlice(flat)})
+            deep = TissueUNet(self.channels, dimensions=3, dropout=self.dropout)
+        inflate(flat, deep)
+        return torch.nn.ModuleDict({NETWORK: deep})
 
     def samples(self, cases: Sequence[Case]) -> Samples:
         """All slabs of ``cases``, with the weight of each.
@@ -141,18 +119,16 @@ class SlabwiseMethod(Learned):
         """
         import torch
 
-        from ._objectives import TISSUES
         from ._training import Samples
 
-        scar = list(TISSUES).index(Region.SCAR)
         images, masks, weights = [], [], []
         for case in cases:  # once only: the engine loads a case whenever it is asked for one
             volume = still_volume(case.study)
             index = slabs(volume.shape[0])
             images.append(self._stack(volume)[index][:, None])
-            masks.append(region_masks(case, tuple(TISSUES), self.square)[index].swapaxes(1, 2))
+            masks.append(self.masks(case)[index].swapaxes(1, 2))
             voxel_ml = volume.spacing[0] * self.pixel_mm**2 / 1000
-            weights += [loss_weight(voxel_ml * int(slab[scar].sum())) for slab in masks[-1]]
+            weights += [loss_weight(voxel_ml * int(slab[-1].sum())) for slab in masks[-1]]
         return Samples(
             torch.from_numpy(np.concatenate(images)),
             torch.from_numpy(np.concatenate(masks)),
@@ -169,7 +145,7 @@ class SlabwiseMethod(Learned):
             PluginError: The weights are not there or belong to other parameters.
         """
         volume = still_volume(study)
-        seen = without_islands(shares(self.scores(study)), self.islands)
+        seen = without_islands(normalised(self.scores(study)), self.islands)
         blood, muscle, scar = (self.square.restored(seen[:, k], volume) for k in (1, 2, 3))
         myocardium = muscle + scar
         lv = blood + myocardium  # what is beyond the square, and is none of these, is background
@@ -194,13 +170,7 @@ class SlabwiseMethod(Learned):
         volume = still_volume(study)
         index = slabs(volume.shape[0], DEPTH if self.dimensions == 3 else 1)
         images = torch.from_numpy(self._stack(volume)[index][:, None])
-        objective = self.objectives(self.network())[_NETWORK]
-        maps = [
-            logits.softmax(dim=1).float().cpu().numpy()
-            for answer in self.answers(objective, images)
-            for logits in answer.values()
-        ]
-        return merged(np.concatenate(maps), index)
+        return merged(self.shares(images), index)
 
     def _stack(self, volume: Volume) -> NDArray[np.float32]:
         """The slices ``(slice, y, x)`` on the square, normalised to [0, 1] as one scan."""

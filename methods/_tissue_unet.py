@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor, nn
 
-__all__ = ["Dimensions", "SliceBySlice", "TissueUNet"]
+__all__ = ["Dimensions", "SliceBySlice", "TissueUNet", "inflate"]
 
 #: Of the kernels.
 Dimensions = Literal[2, 3]
@@ -109,6 +109,22 @@ class SliceBySlice(nn.Module):
         slices = stacks.transpose(1, 2).flatten(0, 1)
         answers: Tensor = self.network(slices.contiguous(memory_format=torch.channels_last))
         return answers.view(b, z, *answers.shape[1:]).transpose(1, 2)
+
+
+def inflate(flat: TissueUNet, deep: TissueUNet) -> None:
+    """Give ``deep``, of 3D kernels, the weights of ``flat``, of 2D kernels of the same widths.
+
+    They become the middle planes of its kernels; the outer ones are 0. It then says of every slice
+    what ``flat`` says of it, until training finds a use for the neighbours.
+    """
+    state = flat.state_dict()
+    with torch.no_grad():
+        for name, value in deep.state_dict().items():
+            if value.dim() == 5:
+                value.zero_()
+                value[:, :, value.shape[2] // 2] = state[name]
+            else:
+                value.copy_(state[name])
 
 
 class _Block(nn.Module):

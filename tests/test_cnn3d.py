@@ -70,6 +70,17 @@ def test_the_two_differ_in_their_kernels_alone(profile: str) -> None:
         assert b.shape == (a.shape[:2] + a.shape[3:] if a.dim() == 5 else a.shape)
 
 
+def test_with_one_seed_the_two_start_from_the_same_answers() -> None:
+    stacks = torch.rand(2, 1, 3, 16, 16)
+    with torch.inference_mode():
+        first, second, other = (
+            method.build(seed)["tissues"].eval()(stacks)
+            for method, seed in ((CNN3D(**TINY), 5), (CNN2D(**TINY), 5), (CNN2D(**TINY), 6))
+        )
+    torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(first, other, atol=1e-2)
+
+
 def test_the_two_are_given_the_very_same_samples() -> None:
     cases = [heart("a"), heart("b", 2), heart("c", 1)]
     deep, flat = (cls(**TINY).samples(cases) for cls in BOTH)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmark.methods._slabs import loss_weight, merged, shares, slabs, without_islands
+from benchmark.methods._slabs import loss_weight, merged, normalised, slabs, without_islands
 
 Floats = NDArray[np.float32]
 
@@ -47,7 +47,7 @@ def test_the_merge_of_figure_2_by_hand() -> None:
     np.testing.assert_allclose(scores[0], [0.7, 0.1, 0.1, 0.1], atol=1e-7)
     np.testing.assert_allclose(scores[4], [0.0, 0.0, 0.2, 0.8], atol=1e-7)
     assert scores.argmax(axis=1).tolist() == [0, 2, 2, 1, 3]
-    probabilities = shares(scores[:, :, None, None])[:, :, 0, 0]
+    probabilities = normalised(scores[:, :, None, None])[:, :, 0, 0]
     np.testing.assert_allclose(probabilities[2], np.array([1, 1, 6, 4]) / 12, atol=1e-6)
 
 
@@ -108,14 +108,16 @@ def test_the_merge_is_that_of_the_brute_force(n: int, depth: int, seed: int) -> 
 
 @settings(max_examples=30, deadline=None)
 @given(n=st.integers(1, 9), seed=st.integers(0, 99))
-def test_merging_never_lowers_scar_and_shares_keep_the_most_probable(n: int, seed: int) -> None:
+def test_merging_never_lowers_scar_and_normalising_keeps_the_most_probable(
+    n: int, seed: int
+) -> None:
     index = slabs(n)
     maps = random_maps(seed, len(index), 3, 4, 4)
     scores = merged(maps, index)
     for slab, slices in zip(maps, index, strict=True):
         assert (scores[slices, 3] >= slab[3]).all()
     assert (scores.sum(axis=1) >= 1 - 1e-5).all()
-    probabilities = shares(scores)
+    probabilities = normalised(scores)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), scores.argmax(axis=1))
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmark.methods._networks import parameter_count
-from benchmark.methods._tissue_unet import Dimensions, SliceBySlice, TissueUNet
+from benchmark.methods._tissue_unet import Dimensions, SliceBySlice, TissueUNet, inflate
 
 
 def block(a: int, b: int, kernel: int) -> int:
@@ -43,23 +43,33 @@ def test_2d_is_3d_with_its_kernels_flattened() -> None:
 
 
 @pytest.mark.parametrize("residual", [False, True])
-def test_a_3d_network_that_looks_at_no_neighbour_answers_as_the_2d_one(residual: bool) -> None:
+def test_an_inflated_network_answers_as_the_2d_one_it_came_from(residual: bool) -> None:
     torch.manual_seed(0)
-    flat = TissueUNet((4, 6, 8, 8), dimensions=2, residual=residual).eval()
-    deep = TissueUNet((4, 6, 8, 8), dimensions=3, residual=residual).eval()
-    state = {}
-    for name, value in deep.state_dict().items():
-        planar = flat.state_dict()[name]
-        state[name] = planar
-        if value.dim() == 5:  # all but the middle of the kernel's three planes is zero
-            state[name] = torch.zeros_like(value)
-            state[name][:, :, value.shape[2] // 2] = planar
-    deep.load_state_dict(state)
+    flat = TissueUNet((4, 6, 8, 8), dimensions=2, residual=residual)
+    flat(torch.rand(4, 1, 16, 24))  # so that its normalisations have seen something
+    deep = TissueUNet((4, 6, 8, 8), dimensions=3, residual=residual)
+    inflate(flat, deep)
+    flat.eval()
+    deep.eval()
     stacks = torch.rand(2, 1, 3, 16, 24)
     expected = SliceBySlice(flat)(stacks)
     torch.testing.assert_close(deep(stacks), expected, atol=1e-5, rtol=1e-5)
     one = flat(stacks[1, :, 2][None])
     torch.testing.assert_close(expected[1:, :, 2], one, atol=1e-5, rtol=1e-5)
+    kernel = deep.up[0].get_parameter("layers.0.weight")
+    assert kernel[:, :, 1].all()
+    assert not kernel[:, :, ::2].any()
+
+
+def test_an_inflated_network_learns_to_look_at_its_neighbours() -> None:
+    torch.manual_seed(0)
+    deep = TissueUNet((4, 8), dimensions=3)
+    inflate(TissueUNet((4, 8)), deep)
+    deep(torch.rand(2, 1, 3, 8, 8)).square().mean().backward()
+    for name, weight in deep.named_parameters():
+        if weight.dim() == 5 and weight.shape[2] == 3:
+            assert weight.grad is not None
+            assert weight.grad[:, :, ::2].any(), name
 
 
 def reach(network: torch.nn.Module) -> set[int]:
