@@ -162,7 +162,7 @@ def test_the_shipped_quick_optimiser_learns_one_case_by_heart(
     tmp_path: Path, cls: type[SlabwiseMethod]
 ) -> None:
     # Smaller in image and more epochs; network, optimiser, schedule, batch and loss as shipped.
-    method = cls(size=32, pixel_mm=1.5, epochs=100, augment=False)
+    method = cls(size=32, pixel_mm=1.5, epochs=200, augment=False)
     case = heart(slices=3, n=32)
     method.train([case], TrainContext(tmp_path / "model", tmp_path / "scratch"))
     predicted = labels_of(method.at(tmp_path / "model"), case.study)
