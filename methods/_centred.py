@@ -40,7 +40,8 @@ from pydantic import Field, PrivateAttr
 from benchmark import Case, Label, Region, Segmentation, Study, TrainContext
 from benchmark.errors import UsageError
 
-from ._localiser import FILE, build, localiser_seconds, locate, stack, train
+from . import _localiser
+from ._localiser import locate, stack
 from ._postprocess import tidied
 from ._recipe import AffineRanges
 from ._slices import Floats, Points, still_volume, unit_range
@@ -87,6 +88,7 @@ class CentredMethod(TissueMethod):
     #: What the network sees, LGE first.
     modalities: ClassVar[tuple[str, ...]] = ("lge",)
 
+    size: int = Field(80, gt=0, description="side in pixels of the square about the ventricle")
     epochs: int = Field(16, gt=0, description="passes over the training slices")
     batch: int = Field(1, gt=0, description="patients in a training step")
     learning_rate: float = Field(1e-2, gt=0, description="of Adam; the peak if one-cycle")
@@ -131,7 +133,7 @@ class CentredMethod(TissueMethod):
             raise UsageError("There are no training cases.", "Choose a split that has some.")
         with reproducible(context.threads):
             first = replace(context, report=_share(context.report, 0.0, 0.1))
-            train(cases, first, self.modalities, self.locate_epochs, self.precision)
+            _localiser.train(cases, first, self.modalities, self.locate_epochs, self.precision)
         bound = self.at(context.folder, context.device)
         rest = replace(context, report=_share(context.report, 0.1, 1.0))
         super(CentredMethod, bound).train(cases, rest)
@@ -207,7 +209,9 @@ class CentredMethod(TissueMethod):
         seconds = super().estimate_seconds(cases, context)
         if seconds is None:
             return None
-        return seconds + localiser_seconds(cases, context, self.modalities, self.locate_epochs)
+        return seconds + _localiser.training_seconds(
+            cases, context, self.modalities, self.locate_epochs
+        )
 
     def _centres(self, study: Study) -> dict[str, Points]:
         """By modality, from the localisers; of a method bound to nothing, from untrained ones."""
@@ -218,12 +222,12 @@ class CentredMethod(TissueMethod):
         from ._weights import load_weights
 
         if self._model is None:  # only to see how long a training would take
-            return build(self.modalities)
-        path = self.model / FILE
+            return _localiser.build(self.modalities)
+        path = self.model / _localiser.FILE
         stamp = path.stat().st_mtime_ns if path.exists() else None
         key = (path, stamp, self.device)
         if self._centring is None or self._centring[0] != key:
-            networks = build(self.modalities)
+            networks = _localiser.build(self.modalities)
             load_weights(networks, path, self.device)
             self._centring = (key, networks)
         return self._centring[1]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._objectives import Objective
     from ._training import Samples
 
-__all__ = ["FILE", "build", "localiser_seconds", "locate", "stack", "train"]
+__all__ = ["FILE", "build", "locate", "stack", "train", "training_seconds"]
 
 #: The file that training leaves in its folder.
 FILE = "centre.pt"
@@ -129,7 +129,7 @@ def train(
     save_atomically(state, context.folder / FILE)
 
 
-def localiser_seconds(
+def training_seconds(
     cases: Sequence[Case], context: TrainContext, modalities: Sequence[str], epochs: int
 ) -> float:
     """How long :func:`train` would take here, from a few steps timed; one case at least."""
