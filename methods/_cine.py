@@ -86,6 +86,9 @@ def nearest_slices(
 
 def reason(study: Study) -> str | None:
     """Why no cine can be matched to the LGE image of ``study``, or None if one can."""
+    for modality in ("lge", "cine"):
+        if modality not in study.images:
+            return f"it has no {modality} image"
     lge, cine = study.images["lge"], study.images["cine"]
     times, delay = cine.times_ms, lge.trigger_delay_ms
     if cine.n_frames > 1:

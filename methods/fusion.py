@@ -2,7 +2,7 @@
 
 "For CNN with fusion, the input was two aligned LGE and cine images at matched cardiac phase and
 anatomical location." How cine is matched is in ``_cine``, how it is aligned in ``_centre``, the
-network in ``_residual``. A study without a cine, or one that cannot be matched, is not applicable.
+rest in ``_centred``. A study without a cine, or one that cannot be matched, is not applicable.
 """
 
 from __future__ import annotations

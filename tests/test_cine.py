@@ -172,6 +172,13 @@ def test_what_cannot_be_matched_says_why(others: dict[str, Any], words: str) -> 
         match(a)
 
 
+def test_without_a_cine_there_is_nothing_to_match() -> None:
+    alone = Study("a", {"lge": study().images["lge"]})
+    assert reason(alone) == "it has no cine image"
+    with pytest.raises(DataError, match="it has no cine image"):
+        match(alone)
+
+
 def test_a_cine_of_one_frame_needs_no_times() -> None:
     still = Volume(np.arange(3.0)[:, None, None] * np.ones((3, 4, 4)), (10, 2, 2))
     a = Study("a", {"lge": Volume(np.zeros((3, 6, 6)), (10, 1, 1)), "cine": still})

@@ -16,9 +16,8 @@ from pydantic import ValidationError
 from benchmark import Case, DataError, Region, Segmentation, Study, TrainContext, Volume
 from benchmark.errors import PluginError, UsageError
 from benchmark.methods._centred import CentredMethod, _share
-from benchmark.methods._localiser import FILE
+from benchmark.methods._localiser import FILE, build
 from benchmark.methods._networks import parameter_count
-from benchmark.methods._residual import ResidualUNet, _Block
 from benchmark.methods._schedule import Rate
 from benchmark.methods._tissues import NETWORK
 from benchmark.methods.fusion import Fusion
@@ -65,14 +64,20 @@ def labels_of(method: CentredMethod, study: Study) -> Labels:
 
 
 def test_the_papers_networks_have_these_parameters() -> None:
-    """0.58 and 1.3 million in the paper, which is about what the contracting path has alone."""
-    fusion = ResidualUNet(2, Fusion.profiles["paper"]["channels"])
-    alone = ResidualUNet(1, LgeOnly.profiles["paper"]["channels"])
-    assert parameter_count(fusion) == 1_244_836
-    assert parameter_count(alone) == 2_890_336
-    assert parameter_count(fusion.get_submodule("down")) == 593_120
-    assert parameter_count(alone.get_submodule("down")) == 1_378_116
-    assert [Fusion().parameter_count(), LgeOnly().parameter_count()] == [312_148, 723_886]
+    """0.58 and 1.3 million in the paper: about what the way down has without short skips."""
+
+    def network(cls: type[CentredMethod]) -> Any:
+        return cls(**cls.profiles["paper"]).build()[NETWORK]
+
+    def way_down(network: Any, shorts: bool) -> int:
+        blocks = [network.first, *network.down]
+        return sum(parameter_count(b if shorts else b.layers) for b in blocks)
+
+    assert [parameter_count(network(cls)) for cls in BOTH] == [1_244_836, 2_890_336]
+    assert [way_down(network(cls), shorts=True) for cls in BOTH] == [593_120, 1_378_116]
+    assert [way_down(network(cls), shorts=False) for cls in BOTH] == [582_592, 1_354_304]
+    assert [cls().parameter_count() for cls in BOTH] == [312_148, 723_886]
+    assert parameter_count(build(["lge"])) == 74_953
 
 
 def test_the_paper_profile_has_the_papers_numbers() -> None:
@@ -81,6 +86,7 @@ def test_the_paper_profile_has_the_papers_numbers() -> None:
         assert (method.size, method.pixel_mm, method.channels) == (160, 1.2, channels)
         assert (method.epochs, method.batch, method.dropout) == (250, 4, 0.25)
         assert (method.closing, method.dilation) == (3, 1)
+        assert (cls().closing, cls().dilation) == (3, 0)
         recipe = method.recipe
         assert (recipe.learning_rate, recipe.schedule) == (0.005, "plateau")
         plateau = recipe.plateau
@@ -106,40 +112,15 @@ def test_the_papers_rate_falls_by_a_fifth_every_30_epochs_of_no_progress() -> No
     assert rates[399] == 0.0005  # and no further, where 0.005 * 0.8 ** 12 is 0.00034
 
 
-def test_a_block_adds_its_input_to_what_its_convolutions_make_of_it() -> None:
-    block = _Block(4, 4, 0.0).eval()
-    image = torch.randn(1, 4, 6, 6)
-    torch.nn.init.zeros_(block.second_norm.weight)  # the convolutions say nothing
-    assert torch.equal(block(image), image.relu())
-    wider = _Block(4, 6, 0.0).eval()
-    torch.nn.init.zeros_(wider.second_norm.weight)
-    torch.testing.assert_close(wider(image), wider.skip(image).relu())
-
-
-def test_long_skips_bring_fine_detail_past_the_deep_levels() -> None:
-    torch.manual_seed(0)
-    network = ResidualUNet(1, (4, 6, 8), dropout=0.0).eval()
-    for norm in (network.narrow[1].weight, network.narrow[1].bias):
-        torch.nn.init.zeros_(norm)  # nothing comes up from below the finest level
-    image = torch.randn(1, 1, 16, 16)
-    other = image.clone()
-    other[0, 0, 5, 6] += 1
-    changed = (network(image) != network(other)).any(dim=1)[0]
-    assert changed[5, 6]
-    # 3x3 convolutions, two on the way down and two on the way up, reach four pixels.
-    assert not changed[10:].any()
-    assert not changed[:, 11:].any()
-
-
-def test_dropout_acts_on_whole_maps_in_training_alone() -> None:
-    block = _Block(8, 8, 0.5)
-    image = torch.rand(4, 8, 5, 5) + 1
-    block.eval()
-    assert torch.equal(block(image), block(image))
-    block.train()
-    maps = block(image).flatten(2)
-    gone = (maps == 0).all(dim=2)
-    assert 0 < gone.sum() < 32
+def test_short_skips_go_round_the_convolutions_of_every_level() -> None:
+    network = Fusion(**TINY).build()[NETWORK]
+    blocks = [network.first, *network.down, *network.up]
+    assert len(blocks) == 3
+    for block in blocks:
+        torch.nn.init.zeros_(block.layers[-1].weight)  # the convolutions say nothing
+        before = block.layers[0].in_channels
+        image = torch.randn(1, before, 6, 6)
+        torch.testing.assert_close(block.eval()(image), block.short(image).relu())
 
 
 def test_shapes_and_softmax_of_both_networks() -> None:
@@ -241,10 +222,9 @@ def test_predictions_lie_on_the_studys_grid_and_within_the_square(
 def test_the_shipped_quick_optimiser_learns_one_case_by_heart(
     cls: type[CentredMethod], tmp_path: Path
 ) -> None:
-    # Smaller in pixels and widths; optimiser, schedule and loss as shipped. The dilation would add
-    # a pixel to a boundary that is right.
+    # Smaller in pixels and widths; optimiser, schedule, loss and post-processing as shipped.
     small = {"size": 32, "pixel_mm": 2.0, "channels": (8, 16, 16), "epochs": 100, "augment": False}
-    method = cls(**small, dropout=0.0, dilation=0, locate_epochs=1)
+    method = cls(**small, locate_epochs=1)
     # The square's pixels are the image's: what is lost is the network's.
     case = heart(slices=2, lv_centre="32.5,27.5", lv_centre_cine="32.5,27.5")
     method.train([case], context(tmp_path))
