@@ -89,7 +89,7 @@ class CentredMethod(TissueMethod):
     modalities: ClassVar[tuple[str, ...]] = ("lge",)
 
     size: int = Field(80, gt=0, description="side in pixels of the square about the ventricle")
-    epochs: int = Field(16, gt=0, description="passes over the training slices")
+    epochs: int = Field(20, gt=0, description="passes over the training slices")
     batch: int = Field(1, gt=0, description="patients in a training step")
     learning_rate: float = Field(1e-2, gt=0, description="of Adam; the peak if one-cycle")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of features dropped in training")
