@@ -107,13 +107,14 @@ def fit(
     )
     checkpoint = context.scratch / f"{stage}.pt"
     best: dict[str, Any] = {"score": -1.0, "epoch": -1, "weights": {}}
-    rate, first = Rate(recipe.learning_rate), 0
+    rate, first, looked = Rate(recipe.learning_rate), 0, 0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         best, first, rate = state["best"], state["epochs"], Rate(**state["rate"])
-    done, total, looked = stages.index(stage) * of, len(stages) * of, first
+        looked = state["looked"]
+    done, total = stages.index(stage) * of, len(stages) * of
     for epoch in range(first, recipe.epochs):
         losses = []
         for loss in run.epoch(epoch, context.seed, optimiser, rate.value):
@@ -135,6 +136,7 @@ def fit(
             "optimiser": optimiser.state_dict(),
             "best": best,
             "epochs": epoch + 1,
+            "looked": looked,
             "rate": rate.state(),
         }
         save_atomically(state, checkpoint)
