@@ -119,7 +119,9 @@ def fit(
         losses = []
         for loss in run.epoch(epoch, context.seed, optimiser, rate.value):
             losses.append(loss)
-            values = {"loss": loss} | ({} if best["epoch"] < 0 else {"dice": best["score"]})
+            values = {"loss": loss}
+            if validation is not None and best["epoch"] >= 0:
+                values["dice"] = best["score"]
             context.report(done + epoch * steps + len(losses), total, values)
         last = epoch + 1 == recipe.epochs
         if validation is None or last or (epoch + 1) % recipe.validate_every == 0:
