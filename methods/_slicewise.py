@@ -44,10 +44,11 @@ class SlicewiseMethod(Learned):
     labelled region.
 
     The paper is silent on the pixel size and on which epoch is kept (here the best on the
-    validation cases). The quick profile departs from it in the network's size and first weights, in
-    image size, epochs, batch, dropout and in a one-cycle schedule: they are what two CPU cores can
-    train in a minute or two. Its 120 mm square holds every training and validation heart of ``lge``
-    and of EMIDEC.
+    validation cases). It prints the hyper-parameters found for ``jdl`` alone; the paper profile
+    gives them to all four. The quick profile departs from it in the network's size and first
+    weights, in image size, epochs, batch, dropout and in a one-cycle schedule: they are what two
+    CPU cores can train in a minute or two. Its 120 mm square holds every training and validation
+    heart of ``lge`` and of EMIDEC.
 
     Section 2.1 calls the framework "highly flexible to various types of segmentation networks";
     beside the paper's TransUNet there is a U-Net, whose dropout acts on the deepest features, where

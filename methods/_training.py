@@ -34,7 +34,10 @@ __all__ = ["Samples", "fit", "outputs", "step_seconds"]
 
 @dataclass(frozen=True)
 class Samples:
-    """What networks learn from.
+    """What networks learn from, all of it in memory at once.
+
+    A slice of 224 x 224 pixels with two masks takes 0.3 MB: a thousand cases of ten slices 3 GB,
+    and twice that while they are put together.
 
     Attributes:
         images: ``(n, c, y, x)`` or ``(n, c, z, y, x)`` in [0, 1].
