@@ -44,6 +44,8 @@ def expand(
         raise UsageError(f"{folds} folds are no cross-validation.", "Use 2 or more.")
     if len(set(seeds)) != len(seeds) or not seeds:
         raise UsageError(f"Seeds {list(seeds)} are not different numbers.")
+    if min(seeds) < 0:
+        raise UsageError(f"There is no seed {min(seeds)}.", "Use whole numbers from 0 up.")
     runs = []
     fields = {spec: _parameters(spec) for spec in methods}
     everywhere = set.union(*fields.values())

@@ -34,9 +34,9 @@ def disk(radius: float) -> Mask:
 def without_small_islands(mask: NDArray[np.generic], max_pixels: int = 4) -> Mask:
     """``mask`` without its regions of ``max_pixels`` pixels or fewer.
 
-    fahmy2020, Network Architecture: "Isolated scar regions of four or fewer pixels were considered
-    noise and were removed." Isolated is read as 8-connected in the slice, whatever lies in the
-    slices above and below.
+    fahmy2020, Segmentation of Variable Number of Slices: "Isolated scar regions of four or fewer
+    pixels were considered noise and were removed". Isolated is read as 8-connected in the slice,
+    whatever lies in the slices above and below.
 
     Args:
         mask: ``(..., row, column)`` of 0 and 1; every plane by itself.

@@ -40,9 +40,10 @@ class SlabwiseMethod(TissueMethod):
     the 2D network takes each slice once, for it says the same of a slice in every slab.
 
     From the paper: 128 x 128 pixels; [0, 1] ("All MRI scans were normalized": over the stack, from
-    its 1st to its 99th percentile, because one bright pixel must not set the contrast of the
-    heart); translation, rotation and mirroring in the plane, alike in all slices of a slab;
-    cross-entropy weighted by the scar in the slab. Where it is silent, or its appendix is needed:
+    its 1st to its 99th percentile within the square, because one bright pixel must not set the
+    contrast of the heart); translation, rotation and mirroring in the plane, alike in all slices of
+    a slab; cross-entropy weighted by the scar in the slab. Where it is silent, or its appendix is
+    needed:
 
     * The square lies about the image's centre, not the heart's, so that nobody has to find it. Its
       pixels are of 1.2 mm in the paper profile, as in the same group's later fahmy2021: then a

@@ -7,6 +7,7 @@ when there is something to compute, never to look at a method.
 
 from __future__ import annotations
 
+import shutil
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from benchmark import Case, Label, Region, Segmentation, Study, TrainContext
+from benchmark.atomic import replacing
 
 from ._learned import Learned
 from ._recipe import Backbone
@@ -42,10 +44,11 @@ class SlicewiseMethod(Learned):
     labelled region.
 
     The paper is silent on the pixel size and on which epoch is kept (here the best on the
-    validation cases). The quick profile departs from it in the network's size and first weights, in
-    image size, epochs, batch, dropout and in a one-cycle schedule: they are what two CPU cores can
-    train in a minute or two. Its 120 mm square holds every training and validation heart of ``lge``
-    and of EMIDEC.
+    validation cases). It prints the hyper-parameters found for ``jdl`` alone; the paper profile
+    gives them to all four. The quick profile departs from it in the network's size and first
+    weights, in image size, epochs, batch, dropout and in a one-cycle schedule: they are what two
+    CPU cores can train in a minute or two. Its 120 mm square holds every training and validation
+    heart of ``lge`` and of EMIDEC.
 
     Section 2.1 calls the framework "highly flexible to various types of segmentation networks";
     beside the paper's TransUNet there is a U-Net, whose dropout acts on the deepest features, where
@@ -163,12 +166,19 @@ class SlicewiseMethod(Learned):
     def start(self, network: ModuleDict, context: TrainContext) -> None:
         """Put the encoder weights that are asked for into the networks.
 
+        What was done is kept in the scratch folder: an interrupted training that goes on tells what
+        it began with, whatever can be had by then.
+
         Raises:
             PluginError: Their file is missing, cannot be read or does not fit.
         """
-        from ._pretrained import initialise
+        from ._pretrained import RECORD, initialise
 
-        initialise(dict(network.items()), self.encoder_weights, context.folder)
+        if not any(context.scratch.glob("*.pt")):  # else training goes on from weights of its own
+            initialise(dict(network.items()), self.encoder_weights, context.scratch)
+        if (context.scratch / RECORD).exists():
+            with replacing(context.folder / RECORD) as temporary:
+                shutil.copyfile(context.scratch / RECORD, temporary)
 
     def objectives(self, network: ModuleDict) -> Mapping[str, Objective]:
         """The loss of Eq. 1 on the outputs of each stage."""

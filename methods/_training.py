@@ -34,7 +34,10 @@ __all__ = ["Samples", "fit", "outputs", "step_seconds"]
 
 @dataclass(frozen=True)
 class Samples:
-    """What networks learn from.
+    """What networks learn from, all of it in memory at once.
+
+    A slice of 224 x 224 pixels with two masks takes 0.3 MB: a thousand cases of ten slices 3 GB,
+    and twice that while they are put together.
 
     Attributes:
         images: ``(n, c, y, x)`` or ``(n, c, z, y, x)`` in [0, 1].
@@ -107,18 +110,21 @@ def fit(
     )
     checkpoint = context.scratch / f"{stage}.pt"
     best: dict[str, Any] = {"score": -1.0, "epoch": -1, "weights": {}}
-    rate, first = Rate(recipe.learning_rate), 0
+    rate, first, looked = Rate(recipe.learning_rate), 0, 0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         best, first, rate = state["best"], state["epochs"], Rate(**state["rate"])
-    done, total, looked = stages.index(stage) * of, len(stages) * of, first
+        looked = state["looked"]
+    done, total = stages.index(stage) * of, len(stages) * of
     for epoch in range(first, recipe.epochs):
         losses = []
         for loss in run.epoch(epoch, context.seed, optimiser, rate.value):
             losses.append(loss)
-            values = {"loss": loss} | ({} if best["epoch"] < 0 else {"dice": best["score"]})
+            values = {"loss": loss}
+            if validation is not None and best["epoch"] >= 0:
+                values["dice"] = best["score"]
             context.report(done + epoch * steps + len(losses), total, values)
         last = epoch + 1 == recipe.epochs
         if validation is None or last or (epoch + 1) % recipe.validate_every == 0:
@@ -135,6 +141,7 @@ def fit(
             "optimiser": optimiser.state_dict(),
             "best": best,
             "epochs": epoch + 1,
+            "looked": looked,
             "rate": rate.state(),
         }
         save_atomically(state, checkpoint)

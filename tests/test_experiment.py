@@ -41,6 +41,7 @@ def test_a_method_that_trains_is_run_for_every_seed_and_fold_and_another_once_a_
         ({"methods": []}, "No method is named"),
         ({"seeds": []}, r"Seeds \[\]"),
         ({"seeds": [1, 1]}, r"Seeds \[1, 1\] are not different"),
+        ({"seeds": [2, -1]}, r"no seed -1"),
         ({"folds": 0}, "0 folds are no cross-validation"),
         ({"folds": 1}, "1 folds are no cross-validation"),
         ({"methods": ["emty"]}, "no method 'emty'"),

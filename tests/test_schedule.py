@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,25 @@ def test_the_loop_follows_the_plateau_and_a_checkpoint_remembers_it(tmp_path: Pa
         state = torch.load(tmp_path / "network.pt", weights_only=True)
         assert state["rate"]["value"] == pytest.approx(expected)
         assert state["epochs"] == epochs
+
+
+@pytest.mark.parametrize("kills", [(7,), (3, 5)])
+def test_epochs_since_the_last_look_survive_a_kill(tmp_path: Path, kills: tuple[int, ...]) -> None:
+    samples = Samples(torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4, dtype=torch.uint8))
+    plateau = Plateau(factor=0.5, interval=3, minimum=0.1)
+    recipe = Recipe(9, 2, 1.0, "plateau", plateau, augment=None, validate_every=2)
+
+    def rate(folder: Path, stops: tuple[int, ...]) -> dict[str, float]:
+        for stop in (*stops, 99):
+
+            def report(step: int, of: int, values: Mapping[str, float], stop: int = stop) -> None:
+                if step > stop:
+                    raise KeyboardInterrupt
+
+            network, context = _Still(), TrainContext(folder, folder, report=report)
+            with suppress(KeyboardInterrupt):
+                fit(network, Regions(network, (Region.SCAR,)), samples, samples, recipe, context)
+        state: dict[str, float] = torch.load(folder / "network.pt", weights_only=True)["rate"]
+        return state
+
+    assert rate(tmp_path / "killed", kills) == rate(tmp_path / "whole", ())

@@ -217,6 +217,22 @@ def test_the_best_epoch_on_the_validation_slices_is_kept(tmp_path: Path) -> None
     assert network.z.item() > 0.5
 
 
+@pytest.mark.parametrize("validated", [True, False])
+def test_progress_tells_of_a_dice_only_where_there_is_one(tmp_path: Path, validated: bool) -> None:
+    told: list[set[str]] = []
+
+    def report(step: int, of: int, values: Mapping[str, float]) -> None:
+        told.append(set(values))
+
+    network, context = _Scale(), TrainContext(tmp_path, tmp_path, report=report)
+    samples = Samples(torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4, dtype=torch.uint8))
+    chosen = samples if validated else None
+    recipe = Recipe(epochs=3, batch=2, learning_rate=0.1, augment=None)
+    fit(network, Regions(network, (Region.SCAR,)), samples, chosen, recipe, context)
+    later = {"loss", "dice"} if validated else {"loss"}
+    assert told == [{"loss"}, later, later]
+
+
 def test_a_training_that_diverges_says_so_at_once(tmp_path: Path) -> None:
     method = JDL(**{**TINY, "learning_rate": 1e30})
     with pytest.raises(PluginError, match="diverged: its loss is") as error:

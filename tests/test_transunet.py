@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
 import types
 from collections.abc import Mapping
@@ -555,3 +556,27 @@ def test_a_network_trained_here_can_be_the_start_of_another(tmp_path: Path) -> N
     assert (
         json.loads((tmp_path / "second" / "initialisation.json").read_text())["used"] == path.name
     )
+
+
+def test_a_training_that_goes_on_tells_what_it_began_with(tmp_path: Path) -> None:
+    from benchmark.contract import made_case
+    from benchmark.plugins import TrainContext
+
+    small = {"size": 32, "pixel_mm": 3.0, "epochs": 2, "batch": 8}
+    folder, scratch = tmp_path / "model", tmp_path / "scratch"
+    case, path = made_case(), tmp_path / "first" / "model.pt"
+    Direct(**small).train([case], TrainContext(path.parent, tmp_path / "other"))
+    method = Direct(**small, encoder_weights=str(path))
+
+    def report(step: int, of: int, values: Mapping[str, float]) -> None:
+        if step == of:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        method.train([case], TrainContext(folder, scratch, report=report))
+    began = (folder / "initialisation.json").read_text()
+    assert json.loads(began)["used"] == "model.pt"
+    shutil.rmtree(folder)  # as the engine does before a training goes on
+    path.unlink()  # by now it could not be had
+    method.train([case], TrainContext(folder, scratch))
+    assert (folder / "initialisation.json").read_text() == began
