@@ -112,7 +112,7 @@ class CentredMethod(TissueMethod):
         from ._tissue_unet import TissueUNet
 
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mixed(seed))
+            torch.manual_seed(mixed(seed, *NETWORK.encode()))
             network = TissueUNet(
                 self.channels, inputs=len(self.modalities), dropout=self.dropout, residual=True
             )

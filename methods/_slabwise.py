@@ -109,7 +109,7 @@ class SlabwiseMethod(TissueMethod):
         from ._tissue_unet import SliceBySlice, TissueUNet, inflate
 
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mixed(seed))
+            torch.manual_seed(mixed(seed, *NETWORK.encode()))
             flat = TissueUNet(self.channels, dropout=self.dropout)
             if self.dimensions == 2:
                 return torch.nn.ModuleDict({NETWORK: SliceBySlice(flat)})

@@ -1,7 +1,7 @@
 """The one training loop: seeded, resumable to the bit, best epoch by the validation cases.
 
 An epoch is a pure function of the state before it, the seed and its number: order, augmentation and
-dropout are drawn afresh from these. After every epoch the state goes to the scratch folder in one
+dropout are drawn afresh from these. After an epoch the state goes to the scratch folder in one
 atomic step, so a run killed at any moment and started again leaves the same bytes.
 """
 
@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,11 @@ from benchmark import Region, TrainContext
 from benchmark.errors import PluginError
 
 from ._augment import apply, draw
+from ._checkpoints import Checkpoint
 from ._numerics import autocast, fast, mixed, place
 from ._objectives import Objective
 from ._recipe import Precision, Recipe
 from ._schedule import Rate, one_cycle
-from ._weights import save_atomically
 
 __all__ = ["Samples", "fit", "outputs", "step_seconds"]
 
@@ -108,11 +109,11 @@ def fit(
     optimiser = torch.optim.Adam(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    checkpoint = context.scratch / f"{stage}.pt"
+    checkpoint = Checkpoint(context.scratch / f"{stage}.pt")
     best: dict[str, Any] = {"score": -1.0, "epoch": -1, "weights": {}}
     rate, first, looked = Rate(recipe.learning_rate), 0, 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
+    state = checkpoint.read()
+    if state is not None:
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         best, first, rate = state["best"], state["epochs"], Rate(**state["rate"])
@@ -136,16 +137,15 @@ def fit(
                 best = {"score": score, "epoch": epoch, "weights": weights}
             rate.see(loss, recipe.plateau, epoch + 1 - looked)
             looked = epoch + 1
-        state = {
-            "network": network.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "best": best,
-            "epochs": epoch + 1,
-            "looked": looked,
-            "rate": rate.state(),
-        }
-        save_atomically(state, checkpoint)
+        so_far = {"best": best, "epochs": epoch + 1, "looked": looked, "rate": rate.state()}
+        checkpoint.keep(partial(_state, network, optimiser, so_far), last)
     network.load_state_dict(best["weights"])
+
+
+def _state(
+    network: nn.Module, optimiser: torch.optim.Optimizer, so_far: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {"network": network.state_dict(), "optimiser": optimiser.state_dict(), **so_far}
 
 
 @dataclass(frozen=True)
