@@ -223,11 +223,25 @@ def test_the_same_seed_gives_the_same_gradients_under_deterministic_algorithms()
 # --- first weights -----------------------------------------------------------------------------
 
 
+_DECLARED: list[object] = []  # a declaration ends with the object that made it
+
+
+def _declare_operators() -> None:
+    """Let timm import a torchvision that was built for CUDA beside a torch that was not.
+
+    Its compiled operators do not load there, and importing it would end in a RuntimeError; it asks
+    only that they be declared.
+    """
+    if torch.__version__.endswith("+cpu") and "torchvision" not in sys.modules and not _DECLARED:
+        library: Any = torch.library.Library("torchvision", "FRAGMENT")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _DECLARED.append(library)
+
+
 @pytest.fixture(scope="module")
 def timm() -> Any:
-    from benchmark.methods._torchvision import usable_torchvision
-
-    usable_torchvision()
+    _declare_operators()
     return pytest.importorskip("timm", reason="timm is not installed")
 
 
