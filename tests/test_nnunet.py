@@ -7,6 +7,8 @@ import json
 import os
 import pickle
 import random
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -245,6 +247,23 @@ def test_the_guest_leaves_the_house_as_it_was(
     with pytest.raises(DataError, match="no label map"):
         method.train([drawn], context(tmp_path))
     assert house() == before
+
+
+def test_importing_it_leaves_the_house_as_it_was() -> None:
+    # In an interpreter that has not imported it before.
+    script = """
+import os, random, matplotlib, torch
+matplotlib.use("svg")
+from benchmark.methods import nnunet
+house = lambda: (dict(os.environ), random.getstate(), matplotlib.get_backend())
+before = house()
+nnunet._installed()
+import sys
+assert "nnunetv2.training.logging.nnunet_logger" in sys.modules
+assert house() == before
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_loaded_network_does_not_travel(trained: NnUNet) -> None:
