@@ -657,6 +657,16 @@ def test_one_training_that_fails_costs_the_others_nothing(bench: Bench, tmp_path
     assert (code, out, err.count("RuntimeError: nan")) == (2, "", 2)
 
 
+def test_a_method_is_described_with_its_deviations_and_its_choices(bench: Bench) -> None:
+    code, out, _ = bench("list", "nnunet")
+    assert code == 0
+    assert "nnU-Net v2 itself" in out
+    assert "One model is trained" in out  # of the class, not of the module
+    assert re.search(r"^optimiser +sgd \| adam +adam ", out, re.MULTILINE)
+    assert re.search(r"^probabilities +Path \| None ", bench("list", "predictions")[1], re.MULTILINE)
+    assert "needs: no image" in bench("list", "predictions")[1]
+
+
 def test_a_log_hears_of_a_long_training(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
