@@ -415,6 +415,9 @@ def test_the_whole_stack_takes_a_single_slice(tmp_path: Path) -> None:
     labels = method.at(tmp_path / "model").predict(one).labels
     assert labels is not None
     assert labels.shape == (1, 41, 97)
+    thin = made_case("thin", (1, 41, 97), (3.0, 1.9, 1.9)).study  # no half of 8 mm
+    with pytest.raises(DataError, match=r"1 x 3 mm.*of 8 mm.*configuration=2d"):
+        method.at(tmp_path / "model").predict(thin)
 
 
 def test_single_slices_alone_make_no_stack(tmp_path: Path) -> None:
