@@ -663,7 +663,9 @@ def test_a_method_is_described_with_its_deviations_and_its_choices(bench: Bench)
     assert "nnU-Net v2 itself" in out
     assert "One model is trained" in out  # of the class, not of the module
     assert re.search(r"^optimiser +sgd \| adam +adam ", out, re.MULTILINE)
-    assert re.search(r"^probabilities +Path \| None ", bench("list", "predictions")[1], re.MULTILINE)
+    assert re.search(
+        r"^probabilities +Path \| None ", bench("list", "predictions")[1], re.MULTILINE
+    )
     assert "needs: no image" in bench("list", "predictions")[1]
 
 
