@@ -205,7 +205,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise PluginError(f"There is no {path}.", "Train the method first.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PluginError(f"{path} is no JSON file ({error}).", _AGAIN) from error
     if not isinstance(content, dict):
         raise PluginError(f"{path} is {type(content).__name__}, not an object.", _AGAIN)

@@ -473,6 +473,7 @@ def copied(trained: Method, folder: Path) -> NnUNet:
     [
         ("plans.json", None, "There is no"),
         ("plans.json", b"{", "no JSON"),
+        ("plans.json", b"[" * 100_000, "no JSON"),
         ("plans.json", b"[]", "list"),
         ("plans.json", b"{}", "no plan"),
         ("dataset.json", b'{"channel_names": {"0": "x"}, "labels": {"a": 0}}', "do not fit"),
