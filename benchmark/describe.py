@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
+import re
 import sys
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from .errors import BenchError
 from .plugins import Method
@@ -32,7 +33,7 @@ def described(kind: Kind, name: str) -> dict[str, Any]:
     fields = [
         {
             "name": key,
-            "type": getattr(field.annotation, "__name__", None) or str(field.annotation),
+            "type": _type(field.annotation),
             "default": "required" if field.is_required() else _plain(field.default),
             "description": field.description or "",
         }
@@ -40,7 +41,11 @@ def described(kind: Kind, name: str) -> dict[str, Any]:
     ]
     return {
         "summary": info.source.summary if info.source else "",
-        "doc": inspect.cleandoc((module.__doc__ if module else None) or cls.__doc__ or ""),
+        "doc": "\n\n".join(
+            inspect.cleandoc(text)
+            for text in (module.__doc__ if module else None, cls.__dict__.get("__doc__"))
+            if text
+        ),
         "fields": fields,
         "parameters": {f["name"]: f["default"] for f in fields},
         "needs": _names(needs),
@@ -48,6 +53,15 @@ def described(kind: Kind, name: str) -> dict[str, Any]:
         "regions": _names(regions),
         "error": "",
     }
+
+
+def _type(annotation: Any) -> str:
+    """As one would write it; of a choice, what there is to choose from."""
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, get_args(annotation)))
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    return re.sub(r"\b(typing|pathlib)\.", "", str(annotation))
 
 
 def _names(value: Any) -> list[str]:

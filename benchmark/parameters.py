@@ -137,6 +137,7 @@ def validated(plugin: type[P], name: str, values: Mapping[str, Any]) -> P:
 
 def _fault(place: tuple[int | str, ...], kind: str, value: Any, expected: str) -> str:
     where = ".".join(map(str, place))
+    expected = expected.removeprefix("Value error, ")  # of our own validators
     # what was given is then the whole set of parameters: no value of this field
     if kind == "missing" or not where:
         return f"{where or 'together'}: {expected}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 from .atomic import replacing
 from .contained import Contained
 from .errors import BenchError, DataError, PluginError
-from .plugins import Dataset, TrainContext
+from .plugins import Dataset, Method, TrainContext
 from .progress import Reporter
 from .provenance import device_memory_mb, peak_memory_mb, reset_peak_memory, use_threads
 from .store import folder_hashes
@@ -164,13 +164,14 @@ def _learn(
 
 def _estimate(plan: Plan, cases: CaseList, context: TrainContext, reporter: Reporter) -> None:
     """Say how long training will take, before it starts."""
+    if type(plan.trainer).estimate_seconds is Method.estimate_seconds:
+        return
+    about = f"{plan.method_from.info.name}, profile {plan.request.profile}"
+    reporter.note(f"{about}: timing a few steps on {plan.device}")  # minutes, of a large network
     seconds = plan.trainer.estimate_seconds(cases, context)
     if seconds is None:
         return
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)):
         if seconds >= 2 * size or unit == "seconds":
-            reporter.note(
-                f"{plan.method_from.info.name}, profile {plan.request.profile}: "
-                f"about {seconds / size:.0f} {unit} to train on {plan.device}"
-            )
+            reporter.note(f"{about}: about {seconds / size:.0f} {unit} to train on {plan.device}")
             return

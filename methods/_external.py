@@ -23,7 +23,9 @@ class External(Method):
     cavity, myocardium, their union and scar are taken to be segmented; with it, what it names.
     """
 
-    labels: str = Field("", description="Meaning of the codes: 'cavity=1;myocardium=2;scar=3,4'")
+    labels: str = Field(
+        "", description="Meaning of the codes, 'cavity=1;myocardium=2;scar=3,4'; empty: canonical"
+    )
 
     @field_validator("labels")
     @classmethod

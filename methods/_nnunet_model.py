@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from benchmark import Label, Volume
 from benchmark.atomic import replacing
-from benchmark.errors import PluginError
+from benchmark.errors import DataError, PluginError
 
 from ._nnunet_workspace import spacing_of
 from ._weights import save_atomically
@@ -58,12 +58,30 @@ class Trained:
         self.labels = labels
 
     def __call__(self, volume: Volume) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Canonical labels ``(slice, row, column)`` and probabilities ``(code, *shape)``."""
+        """Canonical labels ``(slice, row, column)`` and probabilities ``(code, *shape)``.
+
+        Raises:
+            DataError: The stack is too thin for the network's slices.
+        """
+        self._check(volume)
         image = volume.voxels.astype(np.float32)[None]
         codes, probabilities = self._predictor.predict_single_npy_array(
             image, {"spacing": spacing_of(volume)}, None, None, True
         )
         return self.labels[codes.astype(np.intp)], probabilities
+
+    def _check(self, volume: Volume) -> None:
+        """Raise a DataError where resampling, which rounds, would leave no voxel along an axis."""
+        order = self._predictor.plans_manager.transpose_forward
+        wanted = self._predictor.configuration_manager.spacing  # of the last axes: 2D keeps slices
+        for axis, target in zip(order[-len(wanted) :], wanted, strict=True):
+            size, step = volume.voxels.shape[axis], spacing_of(volume)[axis]
+            if round(size * step / target) < 1:
+                raise DataError(
+                    f"{size} x {step:g} mm are less than half of one of this network's slices or "
+                    f"pixels of {target:g} mm.",
+                    "Set configuration=2d.",
+                )
 
 
 def save(
@@ -187,7 +205,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise PluginError(f"There is no {path}.", "Train the method first.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PluginError(f"{path} is no JSON file ({error}).", _AGAIN) from error
     if not isinstance(content, dict):
         raise PluginError(f"{path} is {type(content).__name__}, not an object.", _AGAIN)

@@ -11,13 +11,16 @@ import os
 import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import StringIO
 from types import ModuleType
 from typing import Any, TextIO
+from unittest.mock import patch
 
+import matplotlib
 import numpy as np
 import torch
 
-__all__ = ["SETTINGS", "WORKERS", "guest", "in_this_process", "mixed", "seeded"]
+__all__ = ["SETTINGS", "WORKERS", "guest", "in_this_process", "met", "mixed", "seeded"]
 
 #: How many processes augment beside the one that trains; none, for they would draw at random.
 WORKERS = "nnUNet_n_proc_DA"
@@ -79,6 +82,15 @@ def guest(
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
+
+
+def met() -> None:
+    """Import nnU-Net, as a guest: this alone sets variables, draws numbers and takes the backend.
+
+    matplotlib would show nothing any more in a notebook that it runs in.
+    """
+    with guest(StringIO(), "cpu"), patch.object(matplotlib, "use"):
+        from . import _nnunet_model, _nnunet_trainer  # noqa: F401
 
 
 def mixed(*numbers: int) -> int:

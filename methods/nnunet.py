@@ -38,7 +38,8 @@ class NnUNet(Method):
     * One model is trained, on our training cases, with our validation cases as its validation
       split; nnU-Net's own protocol would train five on five splits of both and average them. As in
       that, both are looked at to plan. Its validation cases choose nothing: the weights are those
-      of the last epoch, which nnU-Net predicts with too.
+      of the last epoch, which nnU-Net predicts with too; ``configuration`` is chosen by whoever
+      asks; and no small component is removed, which nnU-Net does where it helped there.
     * Labels are those that the references of these cases hold, numbered without gaps. Where none
       holds no-reflow, none is learnt and none predicted; it is scored as missed where a data set
       annotates it, and left out where it does not. A region's probability is the sum of those of
@@ -236,8 +237,11 @@ class NnUNet(Method):
 
 
 def _installed() -> None:
-    """Raise a PluginError unless nnU-Net is there."""
+    """Import nnU-Net, or raise a PluginError where it is not."""
     from importlib.util import find_spec
 
     if find_spec("nnunetv2") is None:
         raise PluginError("nnU-Net is not installed.", "pip install 'scarbench[nnunet]'")
+    from ._nnunet_surroundings import met
+
+    met()

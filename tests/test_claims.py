@@ -176,10 +176,12 @@ def test_the_leaderboard_page_ends_with_the_claims_of_its_data_set(make_run, tmp
     (tmp_path / "leaderboards").mkdir()
     (tmp_path / "leaderboards" / "toy.claims.toml").write_text(
         "[[claim]]\npaper='toy2020'\nsays='a | b'\nbetter='a'\nworse='b'\nwhy='Three cases.'\n"
+        "[[claim]]\npaper='toy2020'\nsays='nothing'\nbetter='a'\nworse='c'\n"
     )
     done = CliRunner().invoke(app, ["leaderboard", "--dataset", "toy"])
     assert done.exit_code == 0
-    assert "toy2020: a > b, scar dice: not shown" in done.stdout
+    assert "toy2020: a > b, scar dice: not shown (0.300, p 0.2" in done.stdout
+    assert "toy2020: a > c, scar dice: not tested (no values of c)" in done.stdout
     page = (tmp_path / "leaderboards" / "toy.md").read_text()
     assert "## Claims of papers" in page
     assert "a &gt; b: a \\| b" in page

@@ -657,15 +657,34 @@ def test_one_training_that_fails_costs_the_others_nothing(bench: Bench, tmp_path
     assert (code, out, err.count("RuntimeError: nan")) == (2, "", 2)
 
 
+def test_a_method_is_described_with_its_deviations_and_its_choices(bench: Bench) -> None:
+    code, out, _ = bench("list", "nnunet")
+    assert code == 0
+    assert "nnU-Net v2 itself" in out
+    assert "One model is trained" in out  # of the class, not of the module
+    assert re.search(r"^optimiser +sgd \| adam +adam ", out, re.MULTILINE)
+    assert re.search(
+        r"^probabilities +Path \| None ", bench("list", "predictions")[1], re.MULTILINE
+    )
+    assert "needs: no image" in bench("list", "predictions")[1]
+
+
 def test_a_log_hears_of_a_long_training(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where no bar can be drawn: how far it is and how long it still takes."""
     monkeypatch.setattr("benchmark.cli._shared._SILENCE", 0.0)
+    # Imports, or a cohort to make, take a minute before the first step, a resumed one's seventh.
+    times = iter([0.0, 60.0, 61.0, 62.0, 62.5])
+    monkeypatch.setattr("time.perf_counter", lambda: next(times))
     with TerminalReporter().training("jdl") as report:
-        report(1, 4, {"loss": 0.5})
-        report(4, 4, {})
-    assert re.fullmatch(r"jdl: 1 of 4, about \d+ s left, loss 0\.500\n", capsys.readouterr().err)
+        report(7, 10, {"loss": 0.5})
+        report(8, 10, {"loss": 0.25})
+        report(10, 10, {})
+    assert capsys.readouterr().err == (
+        "jdl: 7 of 10, loss 0.500\njdl: 8 of 10, about 2 s left, loss 0.250\n"
+        "jdl: 10 steps in 62.5 s\n"
+    )
 
 
 def test_a_method_that_fails_on_every_case_measured_nothing(bench: Bench, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import json
 import os
 import pickle
 import random
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -247,6 +249,23 @@ def test_the_guest_leaves_the_house_as_it_was(
     assert house() == before
 
 
+def test_importing_it_leaves_the_house_as_it_was() -> None:
+    # In an interpreter that has not imported it before.
+    script = """
+import os, random, matplotlib, torch
+matplotlib.use("svg")
+from benchmark.methods import nnunet
+house = lambda: (dict(os.environ), random.getstate(), matplotlib.get_backend())
+before = house()
+nnunet._installed()
+import sys
+assert "nnunetv2.training.logging.nnunet_logger" in sys.modules
+assert house() == before
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_loaded_network_does_not_travel(trained: NnUNet) -> None:
     fresh = trained.at(trained.model)
     small = len(pickle.dumps(fresh))
@@ -396,6 +415,9 @@ def test_the_whole_stack_takes_a_single_slice(tmp_path: Path) -> None:
     labels = method.at(tmp_path / "model").predict(one).labels
     assert labels is not None
     assert labels.shape == (1, 41, 97)
+    thin = made_case("thin", (1, 41, 97), (3.0, 1.9, 1.9)).study  # no half of 8 mm
+    with pytest.raises(DataError, match=r"1 x 3 mm.*of 8 mm.*configuration=2d"):
+        method.at(tmp_path / "model").predict(thin)
 
 
 def test_single_slices_alone_make_no_stack(tmp_path: Path) -> None:
@@ -451,6 +473,7 @@ def copied(trained: Method, folder: Path) -> NnUNet:
     [
         ("plans.json", None, "There is no"),
         ("plans.json", b"{", "no JSON"),
+        ("plans.json", b"[" * 100_000, "no JSON"),
         ("plans.json", b"[]", "list"),
         ("plans.json", b"{}", "no plan"),
         ("dataset.json", b'{"channel_names": {"0": "x"}, "labels": {"a": 0}}', "do not fit"),

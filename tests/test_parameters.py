@@ -121,3 +121,10 @@ def test_a_missing_value_is_named_without_the_others() -> None:
     with pytest.raises(UsageError, match=r"do not fit: root: Field required\.") as caught:
         validated(Needy, "needy", {"epochs": "4"})
     assert "'4'" not in str(caught.value)
+
+
+def test_our_own_refusals_are_said_in_our_own_words() -> None:
+    from benchmark.methods.predictions import Predictions
+
+    with pytest.raises(UsageError, match=r": folder='/nowhere': /nowhere is not a folder\."):
+        validated(Predictions, "predictions", {"folder": "/nowhere"})

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from benchmark import Method
 from benchmark.cli._app import app, run_app
 from benchmark.errors import PluginError
 from benchmark.plan import RunRequest
 from benchmark.progress import Reporter
 from benchmark.runner import run as run_request
+from benchmark.trained import _estimate
 
 TESTED = ["a", "b", "c", "x"]
 #: Toy hearts of which those named have cine beside LGE.
@@ -190,3 +193,27 @@ def test_a_case_without_an_answer_is_no_prediction_and_no_error(
     words = ["run", "-d", plugins.toy(), "-m", method, "--runs", str(tmp_path / "runs")]
     assert run_app(app, words) == 0
     assert "no prediction: made: 1 of 4 cases" in capsys.readouterr().err
+
+
+def test_an_estimate_is_announced_before_it_takes_its_time() -> None:
+    class Slow(Method):
+        def predict(self, study: Any) -> Any: ...
+
+        def estimate_seconds(self, cases: Any, context: Any) -> float:
+            reporter.note("timed")
+            return 7200.0
+
+    class Unknown(Method):
+        def predict(self, study: Any) -> Any: ...
+
+    for method, told in (
+        (Unknown, []),
+        (Slow, ["timing a few steps on cpu", "timed", "about 2 hours to train on cpu"]),
+    ):
+        reporter = Notes()
+        plan: Any = SimpleNamespace(
+            trainer=method(), device="cpu", request=SimpleNamespace(profile="paper"),
+            method_from=SimpleNamespace(info=SimpleNamespace(name="net")),
+        )  # fmt: skip
+        _estimate(plan, [], None, reporter)
+        assert [n.removeprefix("net, profile paper: ") for n in reporter.notes] == told

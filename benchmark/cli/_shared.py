@@ -78,15 +78,20 @@ class TerminalReporter(Reporter):
         started = time.perf_counter()
         if not self._bars:
             seen, told = 0, started
+            first: tuple[int, float] | None = None
 
             def count(step: int, of: int, values: dict[str, float]) -> None:
-                nonlocal seen, told
+                nonlocal seen, told, first
                 seen, now = of, time.perf_counter()
+                # the first step has much to import or make, and may not be number one
+                begun, at = first = first or (step, now)
                 if now - told >= _SILENCE and step < of:
                     told = now
-                    left = (now - started) / step * (of - step)
                     shown = "".join(f", {k} {v:.3f}" for k, v in values.items())
-                    self.note(f"{name}: {step} of {of}, about {left:.0f} s left{shown}")
+                    if step > begun:
+                        left = (now - at) / (step - begun) * (of - step)
+                        shown = f", about {left:.0f} s left{shown}"
+                    self.note(f"{name}: {step} of {of}{shown}")
 
             yield count
             seconds = time.perf_counter() - started

@@ -123,7 +123,7 @@ def _print_one(kind: str, facts: dict[str, Any]) -> None:
     else:
         line("It has no parameters.")
     if kind == "methods":
-        line(f"\nneeds: {', '.join(facts['needs'])}")
+        line(f"\nneeds: {', '.join(facts['needs']) or 'no image'}")
     if facts.get("tunable"):
         ranges = ", ".join(f"{key}={text}" for key, text in facts["tunable"].items())
         line(f"bench tune searches: {ranges}")

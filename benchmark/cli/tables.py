@@ -53,9 +53,11 @@ def leaderboard_command(
     """
     from ..atomic import replacing
     from ..claims_text import claims_markdown
+    from ..compare import p_text
     from ..leaderboard import leaderboard
     from ..leaderboard_text import csv_text, markdown
     from ..policies import parse_policy
+    from ..text import number
 
     found = _found(paths, dataset, runs, leaderboards)
     board = leaderboard(found, dataset, policy=parse_policy(policy), roles=roles)
@@ -92,7 +94,13 @@ def leaderboard_command(
     print_board(found, roles=roles, policy=policy, dataset=dataset)
     for verdict in verdicts:
         claim = verdict.claim
-        line(f"{claim.paper}: {claim.better} > {claim.worse}, {claim.quantity}: {verdict.outcome}")
+        about = verdict.note
+        if verdict.p is not None:
+            about = f"{number(verdict.difference)}, p {p_text(verdict.p)}"
+        line(
+            f"{claim.paper}: {claim.better} > {claim.worse}, {claim.quantity}: {verdict.outcome}"
+            + (f" ({about})" if about else "")
+        )
     line(f"written: {', '.join(written)}")
 
 

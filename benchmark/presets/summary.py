@@ -74,7 +74,7 @@ def read_summary(path: Path) -> tuple[Measured, ...]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as JSON: {error}.", _WANTED) from error
     cases = content.get("metric_per_case") if isinstance(content, dict) else None
     if not isinstance(cases, list):
@@ -108,7 +108,11 @@ def _entry(where: str, entry: Any) -> tuple[str, list[Measured]]:
         for metric, value in values.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise DataError(f"{where}: {metric} of {key} is {value!r}, no number.", _WANTED)
-            numbers.append(Measured(name, codes, metric, float(value)))
+            try:
+                numbers.append(Measured(name, codes, metric, float(value)))
+            except OverflowError:
+                problem = f"{where}: {metric} of {key} is beyond any number of doubles."
+                raise DataError(problem, _WANTED) from None
     return name, numbers
 
 
