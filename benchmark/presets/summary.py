@@ -26,7 +26,8 @@ __all__ = ["Difference", "Measured", "differences", "read_summary", "region_of"]
 
 #: Of numbers that are computed from the same counts, in whatever order.
 _ROUNDING = 1e-12
-_KEY = re.compile(r"\d+|\(\s*\d+\s*(,\s*\d+\s*)*,?\s*\)")
+#: Codes of more digits are none; each place has one way to match, so no key takes long.
+_KEY = re.compile(r"\d{1,9}|\(\s*\d{1,9}(\s*,\s*\d{1,9})*\s*(,\s*)?\)")
 _WANTED = "Give the summary.json that nnU-Net's evaluator wrote."
 
 
@@ -74,7 +75,7 @@ def read_summary(path: Path) -> tuple[Measured, ...]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as JSON: {error}.", _WANTED) from error
     cases = content.get("metric_per_case") if isinstance(content, dict) else None
     if not isinstance(cases, list):
@@ -108,7 +109,10 @@ def _entry(where: str, entry: Any) -> tuple[str, list[Measured]]:
         for metric, value in values.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise DataError(f"{where}: {metric} of {key} is {value!r}, no number.", _WANTED)
-            numbers.append(Measured(name, codes, metric, float(value)))
+            try:
+                numbers.append(Measured(name, codes, metric, float(value)))
+            except OverflowError:
+                raise DataError(f"{where}: {metric} of {key} is too large.", _WANTED) from None
     return name, numbers
 
 
