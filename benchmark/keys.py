@@ -79,7 +79,8 @@ def keys_of(
         "threads": threads,
     }
     seen = {i: _identity(print_) for i, print_ in prints.items()}
-    own, of_trainer = (_facts(plugin, method_from, device) for plugin in (method, trainer))
+    own = _facts(method, method_from, device)
+    of_trainer = own if trainer is method else _facts(trainer, method_from, device)
     learnt = {r: {i: seen[i] for i in split.ids(r)}
               for r in ("train", "validation")} if method.trains else {}  # fmt: skip
     seed = request.seed if method.trains else 0
