@@ -87,7 +87,7 @@ class Command(External):
         """
         words = shlex.split(self.command)
         parts = [part for word in words for part in (word, word.partition("=")[2]) if part]
-        return sorted({path for path in map(Path, parts) if path.is_file()})
+        return sorted({path for path in map(Path, parts) if _is_file(path)})
 
     def predict(self, study: Study) -> Segmentation:
         """What the program writes for ``study``.
@@ -134,3 +134,10 @@ class Command(External):
                 "Name the label map as the image, without _0000.",
             )
         return self.labels_of(found[0], study)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # longer than names can be: a script within the command
+        return False

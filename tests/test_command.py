@@ -322,6 +322,11 @@ def test_files_named_by_the_command_are_part_of_the_key(
     assert [p.name for p in Command(command=words).files()] == ["model.pth", "predict.py"]
 
 
+def test_a_script_within_the_command_is_no_file() -> None:
+    method = Command(command=f"{sys.executable} -c '{'x = 1; ' * 100}' {{images}} {{output}}")
+    assert method.files() == [Path(sys.executable)]
+
+
 def test_studies_without_a_modality_are_skipped_with_the_reason(script: Make) -> None:
     method = script("pass", modalities=("lge", "t2"))
     assert method.skip(study()) == "needs t2"
