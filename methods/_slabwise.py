@@ -51,9 +51,10 @@ class SlabwiseMethod(TissueMethod):
     * Adam, 250 epochs, a learning rate from 0.005 to 0.0005 by plateaus, dropout of a quarter, the
       best epoch on the validation cases, and batches of about 40 images, here slabs of four
       patients of the median 11 slices: all as in fahmy2021.
-    * Both start from the 2D network's weights, as the middle planes of the 3D kernels
-      (:func:`._tissue_unet.inflate`). With 3D kernels drawn at random, 12 quick epochs on ``lge``
-      found no scar at all, and 24 a validation Dice of 0.62 where these find 0.67 (one seed).
+    * Both start from the same random weights, drawn for the 2D network; in the 3D one they are the
+      middle planes of the kernels, and the outer planes 0 (:func:`._tissue_unet.inflate`). With
+      all planes drawn at random, 12 quick epochs on ``lge`` found no scar at all, and 24 a
+      validation Dice of 0.62 where these find 0.67 (one seed).
     * Islands are counted in pixels of the square: noise then has one size in mm on every scanner.
 
     The quick profile departs from this in pixels, widths, epochs, batch, dropout and in a one-cycle
