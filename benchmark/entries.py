@@ -20,7 +20,7 @@ from .atomic import replacing
 from .errors import DataError
 from .packing import plain, rows, series
 from .record import RunRecord
-from .results import Run, checked_run, ordered
+from .results import Run, checked_run, ordered, tested
 
 __all__ = ["FORMAT", "MAX_BYTES", "MIN_SEEDS", "build_entry", "entry_name", "load_entry",
            "write_entry"]  # fmt: skip
@@ -39,7 +39,9 @@ FEATURE_KEYS = ("source", "feature", "unit")
 #: What the scar-free panel and the papers' claims read.
 FEATURES = ("scar_ml", "scar_percent")
 #: A word, or what follows its ``=``, that is a path: ``/home/me/predict.py``, ``--model=~/m.pth``.
-_PATH_IN_TEXT = re.compile(r"(?:(?<=[\s=])|^)(?:~|\.{1,2})?/[^\s/]+(?:/[^\s/]+)+")
+_PATH_IN_TEXT = re.compile(r"(?:(?<=[\s=:,;('\"])|^)(?:~|\.{1,2})?/[^\s/]+(?:/[^\s/]+)+")
+#: Case columns that hold sentences, which may name paths.
+_TOLD = ("excluded", "message")
 PROVENANCE_KEYS = ("versions", "python", "platform", "machine", "device", "threads", "git")
 
 
@@ -56,7 +58,8 @@ def build_entry(runs: Sequence[Run]) -> dict[str, Any]:
         runs: All its seeds, and of each seed all folds.
 
     Raises:
-        DataError: Not one experiment; fewer than :data:`MIN_SEEDS` seeds of a method that trains;
+        DataError: Not one experiment; a trial of a search, which tested on no case; fewer
+            than :data:`MIN_SEEDS` seeds of a method that trains;
             a fold missing; or different data, code or metric definitions among the runs.
     """
     if not runs:
@@ -65,6 +68,12 @@ def build_entry(runs: Sequence[Run]) -> dict[str, Any]:
     first = runs[0].record
     for run in runs[1:]:
         _same(runs[0], run)
+    if not tested(first):
+        raise DataError(
+            f"{runs[0].source} scored {' and '.join(first.evaluated)} cases alone: a trial of a "
+            "search is no entry.",
+            "Run its parameters on the test cases, and accept those runs.",
+        )
     seeds = sorted({run.record.seed for run in runs})
     if first.method.trains and len(seeds) < MIN_SEEDS:
         raise DataError(
@@ -164,7 +173,7 @@ def _packed(run: Run) -> dict[str, Any]:
     """One run; each series of values lies in the order of the cases."""
     ids = [str(case) for case in run.cases["case"]]
     cases = {
-        key: [plain(value) for value in run.cases[key].tolist()]
+        key: [plain(_without_paths(v) if key in _TOLD else v) for v in run.cases[key].tolist()]
         for key in CASE_KEYS
         if key in run.cases
     }
@@ -177,8 +186,8 @@ def _packed(run: Run) -> dict[str, Any]:
         "name": run.name,
         "record": _portable_record(run.record),
         "cases": cases,
-        "scores": series(scores, SCORE_KEYS, ids, run.source),
-        "features": series(features, FEATURE_KEYS, ids, run.source),
+        "scores": series(_portable(scores), SCORE_KEYS, ids, run.source),
+        "features": series(_portable(features), FEATURE_KEYS, ids, run.source),
     }
 
 
@@ -198,6 +207,13 @@ def _unpacked(packed: Mapping[str, Any], path: Path) -> Run:
         source=path,
     )
     return checked_run(run)
+
+
+def _portable(frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` without the paths that its messages name."""
+    if "message" not in frame:
+        return frame
+    return frame.assign(message=[_without_paths(text) for text in frame["message"]])
 
 
 def _portable_record(record: RunRecord) -> dict[str, Any]:

@@ -73,10 +73,18 @@ def _verdict(
     seed: int,
 ) -> Verdict:
     values = _predicted if claim.statistic == "slope" else _measured
-    sides = [values(claim, method, runs, table, roles) for method in (claim.better, claim.worse)]
-    lacking = [m for m, s in zip((claim.better, claim.worse), sides, strict=True) if s.empty]
+    methods = (claim.better, claim.worse)
+    for method in methods:
+        ways = {run.record.group for run in runs if run.label == method}
+        if len(ways) > 1:  # to average them would judge neither
+            return Verdict(claim, note=f"{method} was run in {len(ways)} ways")
+    sides = [values(claim, method, runs, table, roles) for method in methods]
+    lacking = [m for m, s in zip(methods, sides, strict=True) if s.empty]
     if lacking:
         return Verdict(claim, note=f"no values of {' and '.join(lacking)}")
+    sign = 1 if claim.statistic == "slope" else _sign(claim, table)
+    if not sign:
+        return Verdict(claim, note=f"{claim.metric} has no better and worse end")
     a, b = (side.dropna() for side in sides)
     cases = a.index.intersection(b.index).sort_values()
     lost = len(sides[0].index.union(sides[1].index)) - len(cases)
@@ -94,9 +102,10 @@ def _verdict(
     ours, theirs = (x.to_numpy(dtype=np.float64) for x in (a, b))
     rng = np.random.default_rng(seed)
     common = sorted(set(a.columns) & set(b.columns))
-    order = [float(weights @ (a[s] - b[s])) > 0 for s in common]
-    observed = float(weights @ (ours.mean(axis=1) - theirs.mean(axis=1)))
-    low, high = _interval(ours, theirs, patient, cases, claim.statistic, resamples, rng)
+    order = [sign * float(weights @ (a[s] - b[s])) > 0 for s in common]
+    observed = sign * float(weights @ (ours.mean(axis=1) - theirs.mean(axis=1)))
+    ends = _interval(ours, theirs, patient, cases, claim.statistic, resamples, rng)
+    low, high = sorted(sign * end for end in ends)
     return Verdict(
         claim=claim,
         values=(float(weights @ ours.mean(axis=1)), float(weights @ theirs.mean(axis=1))),
@@ -109,6 +118,13 @@ def _verdict(
         n_patients=len(names),
         note=note,
     )
+
+
+def _sign(claim: Claim, table: pd.DataFrame) -> int:
+    """1 where the greater value of the claim's metric is the better, -1 the lesser, 0 neither."""
+    rows = Quantity(claim.region, claim.metric, claim.dim).rows(table)
+    better = str(table["better"][rows].iloc[0])
+    return {"higher": 1, "lower": -1}.get(better, 0)
 
 
 def _exchange_p(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .closure import hash_files
 from .code import class_hash, engine_hash
+from .errors import DataError
 from .fingerprint import Fingerprint, combined
 from .plugins import Method
 from .provenance import COMPUTING, capabilities, versions
@@ -79,7 +80,8 @@ def keys_of(
         "threads": threads,
     }
     seen = {i: _identity(print_) for i, print_ in prints.items()}
-    own, of_trainer = (_facts(plugin, method_from, device) for plugin in (method, trainer))
+    own = _facts(method, method_from, device)
+    of_trainer = own if trainer is method else _facts(trainer, method_from, device)
     learnt = {r: {i: seen[i] for i in split.ids(r)}
               for r in ("train", "validation")} if method.trains else {}  # fmt: skip
     seed = request.seed if method.trains else 0
@@ -118,10 +120,19 @@ def _facts(method: Method, found: Resolved, device: str) -> dict[str, Any]:
         "class": cls.__qualname__,
         "code": found.code if cls is type(found.plugin) else class_hash(cls, found.info),
         "parameters": method.model_dump(mode="json"),
-        "files": hash_files(method.files()),
+        "files": _content(method, found.info.name),
         # Of a CPU, ``machine`` says it; to ask torch would cost a second.
         "dtype": "" if device == "cpu" else method.numerics(device),
     }
+
+
+def _content(method: Method, name: str) -> str:
+    """Hash of the files that the parameters name."""
+    try:
+        return hash_files(method.files())
+    except OSError as error:
+        where = error.filename or "a file that its parameters name"
+        raise DataError(f"{name!r}: cannot read {where}: {error.strerror or error}.") from error
 
 
 def _lasting(dataset: Plugin) -> dict[str, Any]:

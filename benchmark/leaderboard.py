@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -232,9 +232,9 @@ def _row(
     first = runs[0].record
     predicted = [_timed(run, roles) for run in runs]
     times = np.concatenate(predicted)
-    trained = [t for t in (run.record.stages.get("train", {}).get("seconds") for run in runs) if t]
+    trained = _numbers(run.record.stages.get("train", {}).get("seconds") or None for run in runs)
     epochs, slices = (
-        [t for t in (run.record.totals.get(name) for run in runs) if t is not None]
+        _numbers(run.record.totals.get(name) for run in runs)
         for name in ("train_seconds_per_epoch", "predict_seconds_per_slice")
     )
     if rank is None and not reason:
@@ -270,7 +270,12 @@ def _timed(run: Run, roles: Sequence[str]) -> NDArray[np.float64]:
 def _peak(runs: Sequence[Run], name: str) -> float | None:
     """The largest of a fact of the stages that train and predict."""
     stages = [run.record.stages.get(stage, {}) for run in runs for stage in ("train", "predict")]
-    return max((float(s[name]) for s in stages if s.get(name)), default=None)
+    return max(_numbers(stage.get(name) or None for stage in stages), default=None)
+
+
+def _numbers(facts: Iterable[Any]) -> list[float]:
+    """Those that were recorded; what is no number, in a file edited by hand, was not."""
+    return [float(x) for x in facts if isinstance(x, int | float) and not isinstance(x, bool)]
 
 
 def _excluded(runs: Sequence[Run], roles: Sequence[str]) -> int:

@@ -13,7 +13,8 @@ import pandas as pd
 from .errors import DataError
 from .record import RunRecord
 
-__all__ = ["Run", "checked_run", "current", "find_runs", "load_run", "ordered", "unique_labels"]
+__all__ = ["Run", "checked_run", "current", "find_runs", "load_run", "ordered", "tested",
+           "unique_labels"]  # fmt: skip
 
 FEATURE_COLUMNS = ("case", "source", "level", "slice", "feature", "value", "status", "unit")
 
@@ -64,10 +65,11 @@ def find_runs(root: Path, dataset: str | None = None) -> list[Path]:
     """
     found = [path.parent for path in Path(root).glob(f"{dataset or '*'}/*/record.json")]
     scored = (folder for folder in found if (folder / "scores.parquet").is_file())
-    return current(folder for folder in scored if _tested(RunRecord.load(folder)))
+    return current(folder for folder in scored if tested(RunRecord.load(folder)))
 
 
-def _tested(record: RunRecord) -> bool:
+def tested(record: RunRecord) -> bool:
+    """Whether it is a run on cases to test on, and no trial of a search."""
     return not {"test", "external"}.isdisjoint(record.evaluated)
 
 

@@ -119,7 +119,8 @@ class RunFolder:
     def borrow_model(self, train_key: str) -> str | None:
         """Copy a model trained with this very key by another run, and give that run's name.
 
-        It tested on other cases, or is of another method that trains alike.
+        It tested on other cases, or is of another method that trains alike. It is not locked, so
+        the copy is what is checked.
         """
         for marker in sorted(self.dataset_folder.glob("*/stages/train.json")):
             other = marker.parent.parent
@@ -136,7 +137,12 @@ class RunFolder:
             ):
                 copy = self.path / ".model.tmp"
                 shutil.rmtree(copy, ignore_errors=True)
-                shutil.copytree(other / "model", copy)
+                try:
+                    shutil.copytree(other / "model", copy)
+                except OSError:  # shutil's errors too
+                    continue
+                if not _holds(copy, facts):  # its own run trains again meanwhile
+                    continue
                 self.install(copy, "model")
                 facts.pop("key")
                 self.finish("train", train_key, **facts)

@@ -97,8 +97,10 @@ class InMyocardium(MyocardiumNetwork):
 
     def files(self) -> Sequence[Path]:
         """The given masks, or what its network starts from."""
-        if self.trains:
+        if self.myocardium == "network":
             return super().files()
+        if self.myocardium == "atlas":
+            return ()
         return sorted(p for s in SUFFIXES for p in Path(self.myocardium).glob(f"*{s}"))
 
     def train(self, cases: Sequence[Case], context: TrainContext) -> None:

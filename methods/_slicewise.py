@@ -120,10 +120,22 @@ class SlicewiseMethod(Learned):
         return self
 
     def files(self) -> Sequence[Path]:
-        """The file that the first weights come from, if any."""
+        """The file that the first weights come from, if any.
+
+        The published weights are fetched here already: training that starts without them, where
+        they cannot be had, has another key.
+        """
+        if self.encoder_weights == "none":
+            return ()
+        if self.encoder_weights == "imagenet21k":
+            from . import _pretrained
+
+            try:
+                return (_pretrained.published(),)
+            except _pretrained.UnavailableError:
+                return ()
         path = Path(self.encoder_weights)
-        named = self.encoder_weights not in ("none", "imagenet21k")
-        return (path,) if named and path.is_file() else ()
+        return (path,) if path.is_file() else ()
 
     @abstractmethod
     def logits(self, networks: ModuleDict, images: Tensor) -> Mapping[Region, Tensor]:

@@ -80,10 +80,14 @@ class Command(External):
         return frozenset(self.modalities)
 
     def files(self) -> Sequence[Path]:
-        """The files that the command names: the script, a model. What these import is not seen."""
+        """The files that the command names: the script, a model.
+
+        What these import is not seen, nor a program on the PATH, nor what a folder holds: where one
+        of those changed, the stored predictions stay. Name the file to have it seen.
+        """
         words = shlex.split(self.command)
         parts = [part for word in words for part in (word, word.partition("=")[2]) if part]
-        return sorted({path for path in map(Path, parts) if path.is_file()})
+        return sorted({path for path in map(Path, parts) if _is_file(path)})
 
     def predict(self, study: Study) -> Segmentation:
         """What the program writes for ``study``.
@@ -120,10 +124,20 @@ class Command(External):
     def _read(self, output: Path, study: Study) -> Labels:
         found = [p for p in (output / f"{study.id}{s}" for s in SUFFIXES) if p.is_file()]
         if not found:
-            names = sorted(path.name for path in output.iterdir())
+            names = sorted(
+                path.name if path.is_file() else f"{path.name} (no file)"
+                for path in (output.iterdir() if output.is_dir() else ())
+            )
             there = f"there are {', '.join(names[:5])}" if names else "the folder is empty"
             raise DataError(
                 f"It wrote no {study.id}.nii.gz into {{output}}: {there}.",
                 "Name the label map as the image, without _0000.",
             )
         return self.labels_of(found[0], study)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # longer than names can be: a script within the command
+        return False

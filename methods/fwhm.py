@@ -28,7 +28,9 @@ class FWHM(InMyocardium):
     (by faces, over slices) of what exceeds remote myocardium as in ``n_sd``; and its maximum is a
     percentile, since the brightest of many noisy voxels says more of the noise. Half is counted
     from the mean of remote myocardium, which is zero in an inversion-recovery image with a perfect
-    null: so an image's offset does not matter, as in the region ``core_scar``.
+    null: so an image's offset does not matter, as in the region ``core_scar``. A candidate in a
+    slice so much darker than the others that its maximum does not reach that mean is the scar: half
+    way down would be far below the myocardium of all other slices.
 
     In a heart without scar there is none if nothing exceeds ``n`` standard deviations; but what
     does, be it one voxel shared with bright blood, sets a threshold about half as high, and a large
@@ -54,7 +56,9 @@ class FWHM(InMyocardium):
         if not count:
             return np.zeros_like(mask)
         sizes = np.bincount(parts.ravel())[1:]
-        candidate = voxels[parts == int(np.argmax(sizes)) + 1].astype(np.float64)
-        peak = float(np.percentile(candidate, self.percentile))
+        candidate = parts == int(np.argmax(sizes)) + 1
+        peak = float(np.percentile(voxels[candidate].astype(np.float64), self.percentile))
         floor = float(voxels[remote].astype(np.float64).mean())
+        if peak <= floor:
+            return np.asarray(candidate)
         return np.asarray(voxels >= floor + (peak - floor) / 2)

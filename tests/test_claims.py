@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,43 @@ def test_hearts_without_the_region_do_not_count_and_a_miss_counts_as_worst(make_
     (verdict,) = judge([DICE], found)
     assert verdict.n_cases == 2
     assert verdict.values == pytest.approx((0.75, 0.45))
+
+
+def distances(make_run, metric, **methods):
+    """Runs of a metric of surfaces or volumes."""
+    return read_runs(
+        make_run(name, [make_run.score(f"c{i}", v, metric=metric) for i, v in enumerate(column)])
+        for name, column in methods.items()
+    )
+
+
+def test_of_a_distance_the_lesser_is_the_better(make_run):
+    claim = DICE.model_copy(update={"metric": "hd95", "dim": "3d"})
+    b = [9.0, 8.0, 7.5, 9.5, 8.5, 7.0, 6.5, 9.0]
+    a = [v - 2 - 0.1 * i for i, v in enumerate(b)]
+    (verdict,) = judge([claim], distances(make_run, "hd95", a=a, b=b))
+    assert verdict.difference == pytest.approx(np.mean(np.subtract(b, a)))
+    assert verdict.low < verdict.difference < verdict.high
+    assert (verdict.outcome, verdict.seeds_in_order) == ("holds", (1, 1))
+
+
+def test_a_metric_without_a_better_end_tests_no_claim(make_run):
+    claim = DICE.model_copy(update={"metric": "volume_error_ml"})
+    found = distances(make_run, "volume_error_ml", a=[1.0, 2.0], b=[3.0, 4.0])
+    (verdict,) = judge([claim], found)
+    assert verdict.outcome == "not tested"
+    assert verdict.note == "volume_error_ml has no better and worse end"
+
+
+@pytest.mark.parametrize("claim", [DICE, SLOPE])
+def test_a_method_that_was_run_in_two_ways_is_not_averaged_over_them(make_run, claim):
+    truth = [10.0, 20.0]
+    found = percents(make_run, truth, a=[[9, 18]], b=[[5, 10]])
+    found += [replace(run, record=run.record.model_copy(update={"group": "other"}))
+              for run in found if run.method == "a"]  # fmt: skip
+    (verdict,) = judge([claim], found)
+    assert verdict.outcome == "not tested"
+    assert verdict.note == "a was run in 2 ways"
 
 
 def test_a_slope_goes_through_the_origin(make_run):

@@ -139,7 +139,8 @@ def test_of_a_long_log_the_end_is_kept(script: Make, monkeypatch: pytest.MonkeyP
         ("pass", r"'a' that can be used. It wrote no a.nii.gz into {output}: the folder is empty"),
         ("Path(sys.argv[2], 'a_0000.nii.gz').touch()", r"there are a_0000\.nii\.gz"),
         ("Path(sys.argv[2], 'a.nii.gz').write_bytes(b'rubbish' * 99)", r"a\.nii\.gz"),
-        ("Path(sys.argv[2], 'a.nii.gz').mkdir()", r"It wrote no a\.nii\.gz"),
+        ("Path(sys.argv[2], 'a.nii.gz').mkdir()", r"wrote no a\.nii\.gz .* a\.nii\.gz \(no file\)"),
+        ("Path(sys.argv[2]).rmdir()", r"the folder is empty"),
         ("save(np.zeros((4, 3, 3), 'u1'))", r"a\.nii\.gz does not lie on the image of 'a'"),
         ("save(np.zeros((4, 3, 2), 'u1'), np.eye(4))", r"does not lie on the image of 'a'"),
         ("save(np.full((4, 3, 2), 7, 'u1'))", r"holds the unknown label 7; known are 0, 1, 2, 3"),
@@ -319,6 +320,11 @@ def test_files_named_by_the_command_are_part_of_the_key(
         (tmp_path / name).touch()
     words = "sh predict.py --weights=model.pth --threads=2 {images} {output}"
     assert [p.name for p in Command(command=words).files()] == ["model.pth", "predict.py"]
+
+
+def test_a_script_within_the_command_is_no_file() -> None:
+    method = Command(command=f"{sys.executable} -c '{'x = 1; ' * 100}' {{images}} {{output}}")
+    assert method.files() == [Path(sys.executable)]
 
 
 def test_studies_without_a_modality_are_skipped_with_the_reason(script: Make) -> None:

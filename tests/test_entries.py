@@ -132,6 +132,22 @@ def test_only_what_is_allowed_is_in_an_entry(seeds, tmp_path):
     assert '"root":"emidec"' in text
 
 
+def test_messages_name_no_path_of_their_author(make_run, tmp_path):
+    said = "Failed. What it printed is in /home/me/runs/toy/x-1/plugin.log."
+    rows = [make_run.score("a", None, "error", message=said), make_run.score("b", 0.5)]
+    path = make_run("x", rows, cases={"a": {"message": said, "status": "error"}},
+                    features=[{**make_run.scar("a", 5.0, None)[1], "message": said}])  # fmt: skip
+    text = write_entry(tmp_path, build_entry(read_runs([path]))).read_text()
+    assert "/home" not in text
+    assert text.count("What it printed is in plugin.log.") == 3
+
+
+def test_a_trial_of_a_search_is_no_entry(make_run):
+    trial = make_run("x", [make_run.score("a", 0.5)], record={"evaluated": ["validation"]})
+    with pytest.raises(DataError, match=r"validation cases alone: a trial of a search"):
+        build_entry(read_runs([trial]))
+
+
 def test_a_trained_method_needs_three_seeds(seeds):
     with pytest.raises(DataError, match=r"has 2 of the 3 seeds.*--seeds 3"):
         build_entry(read_runs(seeds[:2]))
@@ -204,6 +220,8 @@ def test_parameters_that_were_asked_for_make_another_file(make_run, tmp_path):
         ("sh run.sh --m=/data/m/w.pth {images}/x", "sh run.sh --m=w.pth {images}/x"),
         ("a ../b/c ~/d/e f/g 3 / 4 and/or /", "a c e f/g 3 / 4 and/or /"),
         ("/home/me/masks/", "masks"),
+        ("sh -c '/home/me/p.py {images}' -v /home/me/w:/d/w", "sh -c 'p.py {images}' -v w"),
+        ('python "/home/me/my dir/p.py" {images}', 'python "my dir/p.py" {images}'),
         ("cavity=1;scar=3,4", "cavity=1;scar=3,4"),
     ],
 )

@@ -69,6 +69,15 @@ def test_memory_of_a_gpu_stands_beside_that_of_the_process(make_run):
     assert "| – | – | – | 900 + 1500 GPU | – |" in text  # noqa: RUF001
 
 
+def test_a_cost_that_is_no_number_was_not_recorded(make_run):
+    stages = {"train": {"seconds": "x"}, "predict": {"peak_memory_mb": "big"}}
+    totals = {"predict_seconds_per_slice": "x", "train_seconds_per_epoch": None}
+    record = {"totals": totals, "stages": stages}
+    (row,) = leaderboard(read_runs([make_run("a", [make_run.score("c", 0.5)], record=record)])).rows
+    assert (row.train_seconds, row.seconds_per_epoch) == (None, None)
+    assert (row.seconds_per_slice, row.memory_mb) == (None, None)
+
+
 def test_a_record_without_the_costs_shows_dashes(make_run):
     (row,) = board_of([make_run("x", dice(make_run, [0.5]))]).rows
     assert (row.seconds_per_epoch, row.seconds_per_slice, row.memory_mb) == (None, None, None)

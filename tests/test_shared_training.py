@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import PluginError
+from benchmark.errors import DataError, PluginError
 from benchmark.plan import RunRequest, prepare
 from benchmark.progress import Reporter
 
@@ -209,3 +209,19 @@ def test_otsu_after_all_myocardium_trains_nothing(
     assert second.cases == {"ok": 4}
     assert second.record.stages["train"]["epochs"] == 2
     assert os.listdir(second.path / "model") == ["model.pt"]  # noqa: PTH208
+
+
+def test_a_file_of_the_parameters_that_cannot_be_read_is_named(keys: Keys, plugins: Any) -> None:
+    path = plugins.file(
+        "named",
+        '"""Reads a file."""\n'
+        "from pathlib import Path\n"
+        "from benchmark import Method\n"
+        "class Named(Method):\n"
+        '    """Reads a file."""\n'
+        "    def files(self):\n"
+        '        return (Path("gone.pth"),)\n'
+        "    def predict(self, study): ...\n",
+    )
+    with pytest.raises(DataError, match=r"'named': cannot read gone\.pth: No such file"):
+        keys(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,28 @@ def test_nothing_is_copied_from_an_unfinished_or_other_training(tmp_path: Path) 
     asking.finish("train", "same")  # its own marker, but no model
     assert not asking.borrow_model("same")
     assert not (asking.path / "model").exists()
+
+
+@pytest.mark.parametrize("left", ["", None])
+def test_a_model_that_changes_while_it_is_copied_is_not_borrowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str | None
+) -> None:
+    source = trained(tmp_path, "b", "same")
+    asking = folder(tmp_path, "c" * 12)
+    copy = shutil.copytree
+
+    def meanwhile(one: Path, other: Path) -> Path:
+        (source.path / "model" / "w").unlink()
+        if left is None:
+            (source.path / "model").rmdir()
+        else:
+            (source.path / "model" / "w").write_text(left)
+        return Path(copy(one, other))
+
+    monkeypatch.setattr(shutil, "copytree", meanwhile)
+    assert asking.borrow_model("same") is None
+    assert not (asking.path / "model").exists()
+    assert not asking.marker("train")
 
 
 def test_a_second_process_waits_for_the_lock(tmp_path: Path, python: Callable[..., Any]) -> None:

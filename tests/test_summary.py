@@ -196,6 +196,19 @@ def test_without_the_meaning_of_the_codes_scar_is_no_region(
             '{"prediction_file": "b/a.nii.gz", "metrics": {}}]}',
             "'a' is there twice",
         ),
+        ("[" * 100_000, "cannot be read as JSON"),
+        (
+            '{"metric_per_case": [{"prediction_file": "a.nii", "metrics": {"1": {"TP": 1'
+            + "0" * 400
+            + "}}}]}",
+            "TP of 1 is too large",
+        ),
+        (
+            '{"metric_per_case": [{"prediction_file": "a.nii", "metrics": {"'
+            + "1" * 5000
+            + '": {}}}]}',
+            "is no label",
+        ),
     ],
 )
 def test_what_is_no_summary_is_named(tmp_path: Path, content: str, says: str) -> None:

@@ -199,6 +199,15 @@ def test_fwhm_does_not_depend_on_the_scale_or_offset_of_the_image() -> None:
         np.testing.assert_array_equal(FWHM().scar_in(other, mask, MM) & mask, found)
 
 
+def test_fwhm_of_a_scar_darker_than_the_other_slices_is_not_all_of_those() -> None:
+    image, mask, where = phantom(sd=2.0, scar=200.0)
+    image[1:] = np.where(where[1:], image[1:] - 100, image[1:]) * 10  # bright, and without scar
+    where[1:] = False
+    image[0][mask[0] & ~where[0]] = np.clip(image[0][mask[0] & ~where[0]], 95, 105)
+    found = FWHM().scar_in(image, mask, MM) & mask
+    np.testing.assert_array_equal(found, where)
+
+
 def test_fwhm_of_a_heart_where_nothing_is_bright_is_empty() -> None:
     image, mask, _ = phantom(scar=100.0)
     assert not (FWHM().scar_in(image, mask, MM) & mask).any()

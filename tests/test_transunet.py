@@ -461,6 +461,25 @@ def test_published_weights_are_recorded_with_their_source_and_hash(
     assert not caplog.records
 
 
+def test_whether_published_weights_can_be_had_is_part_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was trained from random weights where they could not is not taken for the paper's."""
+
+    def unavailable() -> Path:
+        raise UnavailableError("no network")
+
+    method = JDL(**JDL.profiles["paper"])
+    monkeypatch.setattr(_pretrained, "published", unavailable)
+    assert method.files() == ()
+    path = own(tmp_path, any=1)
+    monkeypatch.setattr(_pretrained, "published", lambda: path)
+    assert method.files() == (path,)
+    monkeypatch.setattr(_pretrained, "published", lambda: pytest.fail("asked for weights"))
+    assert JDL().files() == ()
+    assert Otsu(myocardium="atlas", **JDL.profiles["paper"]).files() == ()
+
+
 def test_none_asks_nobody_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

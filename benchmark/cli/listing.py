@@ -135,15 +135,15 @@ def _print_plugins(kind: str, rows: list[dict[str, Any]]) -> None:
         (
             r["name"],
             f"broken: {r['error']}" if r["error"] else r["summary"],
-            ", ".join(f"{k}={v}" for k, v in r["parameters"].items()),
             ", ".join(r["needs"]),
         )
         for r in rows
     ]
     if kind == "datasets":
-        columns(kind, ("name", "what it is", "parameters"), [t[:3] for t in table])
+        columns(kind, ("name", "what it is"), [t[:2] for t in table])
     else:
-        columns(kind, ("name", "what it does", "parameters", "needs"), table)
+        columns(kind, ("name", "what it does", "needs"), table)
+        line("'bench list NAME' shows what can be set.")
     line("")
 
 
