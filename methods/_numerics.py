@@ -78,6 +78,8 @@ def fast(images: Tensor) -> Tensor:
 def place(network: nn.Module, device: str) -> None:
     """Move ``network`` to ``device``, in the memory layout in which convolutions are fastest."""
     network.to(device)
+    if device.startswith("cuda"):
+        torch.backends.cudnn.allow_tf32 = False  # float32 shall be what it is called
     for parameter in network.parameters():
         if parameter.dim() in _LAYOUTS:
             parameter.data = fast(parameter.data)
