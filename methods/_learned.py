@@ -41,7 +41,7 @@ class Learned(Method):
     The defaults are those of a quick training: small, few epochs, one cycle of the learning rate.
     """
 
-    epochs: int = Field(14, gt=0, description="passes over the training samples")
+    epochs: int = Field(24, gt=0, description="passes over the training samples")
     batch: int = Field(8, gt=0, description="samples in a training step")
     learning_rate: float = Field(2e-3, gt=0, description="of Adam; the peak if one-cycle")
     schedule: Schedule = Field("one_cycle", description="how the learning rate goes")

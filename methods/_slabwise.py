@@ -90,7 +90,6 @@ class SlabwiseMethod(TissueMethod):
     size: int = Field(80, gt=0, description="side in pixels of the square about the image centre")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of features dropped in training")
     islands: int = Field(4, ge=0, description="pixels of the largest lone scar that is removed")
-    epochs: int = Field(24, gt=0, description="passes over the training slabs")
     batch: int = Field(4, gt=0, description="slabs in a training step")
     learning_rate: float = Field(1e-2, gt=0, description="of Adam; the peak if one-cycle")
 
