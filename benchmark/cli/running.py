@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import BenchError, DataError, UsageError
+from ._options import AsJson, DataRoot, Dataset, Device, Profile, Runs, Split, Threads
 from ._shared import TerminalReporter, echo_json, line
 
 if TYPE_CHECKING:
@@ -27,40 +28,28 @@ def run_command(
             "--method", "-m", help="NAME, 'NAME[key=value,...]' or FILE.py; may be repeated."
         ),
     ],
-    dataset: Annotated[
-        str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")
-    ] = "lge",
-    data_root: Annotated[
-        Path | None, typer.Option(help="Folder of the data, for data sets that need one.")
-    ] = None,
+    dataset: Dataset = "lge",
+    data_root: DataRoot = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", "-s", help="A parameter of the method, key=value; may be repeated."),
     ] = None,
-    profile: Annotated[
-        str, typer.Option(help="quick: minutes on two cores; paper: the paper's sizes.")
-    ] = "quick",
+    profile: Profile = "quick",
     seeds: Annotated[
         str, typer.Option(help="How many seeds (0, 1, ...), or a list such as '3,7'.")
     ] = "1",
     folds: Annotated[
         int | None, typer.Option(help="Cross-validation by patient in this many folds.")
     ] = None,
-    split: Annotated[
-        Path | None, typer.Option(help="JSON file of case ids by role, instead of the built-in.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; by default all there are.")
-    ] = None,
-    runs: Annotated[Path, typer.Option(help="Where results are kept and found again.")] = Path(
-        "runs"
-    ),
+    split: Split = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    runs: Runs = Path("runs"),
     pictures: Annotated[bool, typer.Option(help="Draw an overlay of each case.")] = True,
     probabilities: Annotated[
         bool, typer.Option(help="Keep probability maps too, and measure their calibration.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train, predict and score methods on a data set.
 
@@ -122,7 +111,7 @@ def rerun_command(
         Path | None, typer.Option(help="Where the repetition goes; by default beside the run.")
     ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Where the data are now.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Repeat a recorded run and compare the scores."""
     from ..experiment import rerun

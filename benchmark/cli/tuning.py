@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._options import AsJson, DataRoot, Dataset, Device, Profile, Runs, Split, Threads
 from ._shared import TerminalReporter, columns, echo_json, line
 from .running import FAILED_CASES, NOTHING_MEASURED
 
@@ -25,12 +26,8 @@ def tune_command(
     method: Annotated[
         str, typer.Option("--method", "-m", help="NAME, 'NAME[key=value,...]' or FILE.py.")
     ],
-    dataset: Annotated[
-        str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")
-    ] = "lge",
-    data_root: Annotated[
-        Path | None, typer.Option(help="Folder of the data, for data sets that need one.")
-    ] = None,
+    dataset: Dataset = "lge",
+    data_root: DataRoot = None,
     trials: Annotated[
         int, typer.Option(min=1, help="How many in all, those already there included.")
     ] = 30,
@@ -52,24 +49,16 @@ def tune_command(
     seeds: Annotated[
         int, typer.Option("--seeds-per-trial", min=1, help="Trainings that a value is the mean of.")
     ] = 1,
-    profile: Annotated[
-        str, typer.Option(help="quick: minutes on two cores; paper: the paper's sizes.")
-    ] = "quick",
+    profile: Profile = "quick",
     seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds after which no further trial is started.")
     ] = None,
-    split: Annotated[
-        Path | None, typer.Option(help="JSON file of case ids by role, instead of the built-in.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; by default all there are.")
-    ] = None,
-    runs: Annotated[Path, typer.Option(help="Where results are kept and found again.")] = Path(
-        "runs"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    split: Split = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    runs: Runs = Path("runs"),
+    as_json: AsJson = False,
 ) -> None:
     """Search for a method's best parameters.
 

@@ -1,0 +1,25 @@
+"""Options that mean the same in every command that trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Profile", "Runs", "Split", "Threads"]
+
+Dataset = Annotated[str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")]
+DataRoot = Annotated[
+    Path | None, typer.Option(help="Folder of the data, for data sets that need one.")
+]
+Profile = Annotated[
+    str, typer.Option(help="quick: minutes on two cores; paper: the paper's sizes.")
+]
+Split = Annotated[
+    Path | None, typer.Option(help="JSON file of case ids by role, instead of the built-in.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by default all there are.")]
+Runs = Annotated[Path, typer.Option(help="Where results are kept and found again.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
