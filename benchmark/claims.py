@@ -93,10 +93,15 @@ class Verdict:
 
     @property
     def outcome(self) -> Literal["holds", "not shown", "the opposite", "not tested"]:
-        """``holds`` and ``the opposite`` at a corrected p below 0.05."""
+        """``holds`` and ``the opposite`` at a corrected p below 0.05 and an interval without 0.
+
+        Both are asked for: the test knows no other seeds than those that were run, and the interval
+        draws them anew but knows nothing of the other claims.
+        """
         if self.p is None or self.difference is None:
             return "not tested"
-        if self.p >= _ALPHA:
+        spans = self.low is not None and self.high is not None and self.low <= 0 <= self.high
+        if self.p >= _ALPHA or spans:
             return "not shown"
         return "holds" if self.difference > 0 else "the opposite"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.claims import Claim, read_claims
+from benchmark.claims import Claim, Verdict, read_claims
 from benchmark.claims_text import claims_markdown
 from benchmark.cli._app import app
 from benchmark.errors import DataError
@@ -55,6 +55,13 @@ def percents(make_run, truth, **methods):
             scores = [make_run.score(f"c{i}", 0.5) for i in range(len(truth))]
             made.append(make_run(name, scores, seed=seed, features=rows))
     return read_runs(made)
+
+
+def test_an_order_that_other_seeds_may_turn_is_not_shown():
+    found = Verdict(DICE, difference=0.2, low=-0.01, high=0.4, p=0.004)
+    assert found.outcome == "not shown"
+    assert replace(found, low=0.01).outcome == "holds"
+    assert replace(found, difference=-0.2, low=-0.4, high=-0.01).outcome == "the opposite"
 
 
 def test_a_difference_in_every_patient_holds_with_the_exact_p_of_an_exchange_test(make_run):
