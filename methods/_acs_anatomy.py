@@ -92,8 +92,9 @@ class Limits:
     """How far each measure may go; a value at its limit passes.
 
     A myocardium is one object without a hole beside its pool: that is no matter of degree. The
-    defaults are what :meth:`from_masks` makes of the 370 slices of the training role of the
-    synthetic cohort `lge`, rounded to let pass.
+    defaults are the laxer of what :meth:`from_masks` makes of the 370 slices with myocardium that
+    train in the synthetic cohort `lge`, on their own pixels and on pixels of 1.5 mm, and of the 441
+    of the 64 EMIDEC cases that were at hand, rounded to let pass; they discard 0 % and 1 % of them.
 
     Attributes:
         defect_mm: The deepest dent: an outline is nearly convex, for the wall follows the pool.
@@ -102,10 +103,10 @@ class Limits:
         thickest_mm: The thickest wall, that of hypertrophy.
     """
 
-    defect_mm: float = 3.0
-    circularity: float = 0.9
+    defect_mm: float = 2.5
+    circularity: float = 0.91
     thinnest_mm: float = 2.0
-    thickest_mm: float = 25.0
+    thickest_mm: float = 24.0
 
     @classmethod
     def from_masks(
@@ -197,7 +198,9 @@ def measure(mask: NDArray[Any], spacing: Spacing) -> Measures:
     regions, n = ndimage.label(~wall)
     outline = regions != 1  # the outside comes first, at the corner
     border = _touching(~outline, outline)
-    hull = _hull(border * np.asarray(spacing))
+    # Of each row's pixels only the first and the last can be corners of the hull.
+    turns = np.diff(border[:, 0], prepend=-1, append=-1) != 0
+    hull = _hull(border[turns[1:] | turns[:-1]] * np.asarray(spacing))
     if n > 1:
         sizes = np.bincount(regions.ravel())
         pool = regions == 2 + sizes[2:].argmax()

@@ -124,9 +124,7 @@ def _fan(layer: nn.Module) -> Any:
 
 def objective(autoencoder: AnatomicalAutoencoder) -> Regions:
     """What ``_training.fit`` trains it for: to decode the mask that it encoded."""
-    return Regions(
-        lambda masks, _: {Region.MYOCARDIUM: autoencoder(masks)}, (Region.MYOCARDIUM,)
-    )
+    return Regions(lambda masks, _: {Region.MYOCARDIUM: autoencoder(masks)}, (Region.MYOCARDIUM,))
 
 
 def samples(masks: Sequence[NDArray[Any]], size: int) -> Samples:
@@ -175,7 +173,5 @@ def pasted(square: Mask, at: tuple[int, int], shape: tuple[int, int]) -> Mask:
     to = tuple(slice(max(0, a), max(0, a + n)) for a, n in zip(at, square.shape, strict=True))
     part = whole[to]
     begin = [max(0, -a) for a in at]
-    part[:] = square[
-        begin[0] : begin[0] + part.shape[0], begin[1] : begin[1] + part.shape[1]
-    ]
+    part[:] = square[begin[0] : begin[0] + part.shape[0], begin[1] : begin[1] + part.shape[1]]
     return whole
