@@ -147,7 +147,7 @@ class LatentSpace:
         drawn: list[Codes] = []
         tried = 0
         while len(drawn) < points and tried < _TRIES * points:
-            some = mixture.draw(_BATCH, rng)
+            some = mixture.draw(min(_BATCH, _TRIES * points - tried), rng)
             for code, mask in zip(some, _decoded(autoencoder, some), strict=True):
                 if len(drawn) == points:
                     break

@@ -99,7 +99,7 @@ def _begun(points: Floats, k: int, rng: np.random.Generator) -> Floats:
         centre = points[rng.choice(len(points), p=share)]
         squares = np.column_stack([squares, ((points - centre) ** 2).sum(axis=1)])
         nearest = squares.min(axis=1)
-        # Where no point is left that is not a centre, any will do: its Gaussian shares with another.
+        # Where every point is a centre any will do: two Gaussians then share its points.
         share = nearest / nearest.sum() if nearest.sum() > 0 else share
     return np.asarray(np.eye(k)[squares.argmin(axis=1)])
 
