@@ -16,7 +16,7 @@ from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from benchmark.errors import DataError, PluginError
-from benchmark.methods._acs_anatomy import Limits, failed, measure
+from benchmark.methods._acs_anatomy import Limits, failed
 from benchmark.methods._acs_autoencoder import AnatomicalAutoencoder
 from benchmark.methods._acs_latent import GRID, HALVINGS, LatentSpace
 from benchmark.methods._acs_mixture import Gaussians, fit_gaussians
@@ -77,6 +77,14 @@ class Given(Rings):
 
     def encode(self, masks: Tensor) -> Tensor:
         return torch.tensor(self.code).expand(len(masks), 3)
+
+
+class Seldom(Rings):
+    """The same, but what has not a radius of 20 to the last digit is two objects."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        blob = torch.where(codes[:, 0] == 20, -99.0, 5.0)
+        return super().decode(torch.column_stack([codes[:, :2], blob]))
 
 
 # The mixture
@@ -198,11 +206,9 @@ def test_draws_that_fail_are_rejected() -> None:
 
 def test_a_space_that_seldom_passes_ends_smaller_and_one_that_never_does_is_refused() -> None:
     masks, spacings = training()
-    code = Rings().encode(torch.from_numpy(masks[16][None, None]).float())[0].numpy()
-    one = measure(decoded(Rings(), code), spacings[16])
-    narrow = Limits(one.defect_mm, one.circularity, one.thinnest_mm, one.thickest_mm)
-    found = LatentSpace.fit(Rings(), masks, spacings, narrow, points=4, seed=0)
-    assert (found.trained, found.sampled, found.tried) == (1, 0, 200)
+    found = LatentSpace.fit(Seldom(), masks, spacings, LIMITS, points=4, seed=0)
+    # The three walls of that radius among the training masks, and none of the draws.
+    assert (found.trained, found.sampled, found.tried) == (3, 0, 200)
     assert found.acceptance == 0
     never = Limits(thinnest_mm=50.0)
     with pytest.raises(PluginError, match="none of 36 training masks and 200 draws"):
@@ -298,11 +304,11 @@ def test_the_step_is_the_least_of_a_dense_line_search(
 
 
 def test_it_goes_to_the_nearest_point_that_is_valid_with_the_pixels_of_the_study() -> None:
-    points = (20.0, 4.0, 0.0), (20.0, 7.0, 0.0), (20.0, 12.0, 0.0)
+    points = (20.0, 4.0, 0.0), (20.0, 8.0, 0.0), (20.0, 12.0, 0.0)
     network = Given((20.0, 1.0, 0.0))
     latent = space(*points)
     assert latent.correct(network, ring(20, 8), ONE).neighbour == 0
-    # With pixels of half a millimetre a wall of 4 is too thin, one of 7 is not.
+    # With pixels of half a millimetre a wall of 4 is too thin, one of 8 is not.
     half = latent.correct(network, ring(20, 8), (0.5, 0.5))
     assert half.neighbour == 1
     assert failed(half.mask, (0.5, 0.5), LIMITS) == ()
