@@ -140,7 +140,7 @@ def trained(tmp_path: Path, epochs: int) -> AnatomicalAutoencoder:
 
 
 def test_it_learns_to_draw_rings_by_the_one_loop(tmp_path: Path) -> None:
-    network = trained(tmp_path, epochs=30).eval()
+    network = trained(tmp_path, epochs=40).eval()
     masks = samples([ring(19, 12), ring(23, 16)], 64)
     with torch.inference_mode():
         answers = objective(network).outputs(masks.images, masks.masks)
