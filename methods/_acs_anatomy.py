@@ -38,7 +38,7 @@ class Limits:
     A myocardium is one object without a hole beside its pool: that is no matter of degree. The
     defaults are the laxer of what :meth:`from_masks` makes of the 370 slices with myocardium that
     train in the synthetic cohort `lge`, on their own pixels and on pixels of 1.5 mm, and of the 441
-    of the 64 EMIDEC cases that were at hand, rounded to let pass. They discard 1 % of the first and
+    of the 64 EMIDEC cases that were at hand, with some room. They discard 1 % of the first and
     2.5 % of the last.
 
     Attributes:
