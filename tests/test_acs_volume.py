@@ -108,16 +108,30 @@ def test_one_c_above_the_run_is_let_in() -> None:
 
 def test_a_c_whose_area_deviates_is_not() -> None:
     for area in (ring(59), ring(161)):
-        found = kept(ring(80), ring(100), (*area, "C"), ring(100))
+        found = kept(ring(80), ring(100), (*area, "C"), (0, 0))
         assert (found.run_end, found.c_shaped, found.deviation, found.end) == (2, 2, 2, 2)
     for area in (ring(60), ring(160)):
-        assert kept(ring(80), ring(100), (*area, "C"), ring(100)).end == 3
+        assert kept(ring(80), ring(100), (*area, "C"), (0, 0)).end == 3
+
+
+def test_one_torn_slice_between_whole_ones_does_not_end_a_run() -> None:
+    found = kept(ring(80), ring(100), (50, 50, "C"), ring(100), (50, 50, "C"))
+    assert (found.first, found.run_end, found.c_shaped, found.end) == (0, 4, 2, 4)
+    assert found.reasons[4] == "above the base"  # a second C
+    # Of two torn slices one is let in, on the side where the run is longer.
+    torn = (50, 50, "C")
+    found = kept(ring(80), torn, ring(100), torn, ring(100), ring(100))
+    assert (found.first, found.run_end, found.c_shaped, found.end) == (2, 6, 3, 6)
+    found = kept(ring(80), torn, ring(100), ring(100), torn, ring(90))
+    assert (found.first, found.run_end, found.end) == (2, 6, 6)  # larger than 0 to 4
+    # A C whose own area deviates tears the run apart.
+    assert kept(ring(80), ring(100), (20, 30, "C"), ring(100), ring(100)).first == 3
 
 
 def test_a_c_beyond_other_slices_admits_them_too_as_printed() -> None:
-    # min(iC + 1, iD) = min(4, 5): the slice whose cavity vanished stays below the C.
-    found = kept(ring(90), ring(100), (95, 5), (50, 50, "C"), ring(100))
-    assert (found.run_end, found.c_shaped, found.deviation, found.end) == (2, 3, 5, 4)
+    # min(iC + 1, iD) = min(4, 4): the slice whose cavity vanished stays below the C.
+    found = kept(ring(90), ring(100), (95, 5), (50, 50, "C"), (0, 0))
+    assert (found.run_end, found.c_shaped, found.deviation, found.end) == (2, 3, 4, 4)
 
 
 def test_a_c_below_the_run_goes_and_says_nothing_of_the_base() -> None:
@@ -150,21 +164,20 @@ def test_myocardium_outside_the_lv_mask_counts_as_lv() -> None:
     assert kept_slices(lv, wall, is_c_shaped=opened).run_end == 1
 
 
-def brute_run(areas: Sequence[int], ratios: Sequence[float], rings: Sequence[bool]) -> range:
+def brute_run(slices: Sequence[Any], areas: Sequence[int]) -> range:
     """Every range tried."""
-    best = range(0)
+    ratios = [s[0] / s[1] if s[1] else np.inf for s in slices]
+    runs = []
     for first in range(len(areas)):
         for end in range(first + 1, len(areas) + 1):
             run = range(first, end)
+            whole = all(areas[k] for k in run)
             falls = any(areas[k] < 0.6 * areas[k - 1] for k in run[1:])
             closes = any(ratios[k] > 2.5 * ratios[k - 1] for k in run[1:])
-            if falls or closes or not all(rings[k] for k in run):
-                continue
-            longer = len(run) > len(best)
-            same = len(run) == len(best)
-            if longer or (same and sum(areas[k] for k in run) > sum(areas[k] for k in best)):
-                best = run
-    return best
+            cs = [k for k in run if len(slices[k]) == 3]
+            if whole and not falls and not closes and len(cs) < 2 and not {first, end - 1} & {*cs}:
+                runs.append(run)
+    return max(runs, key=lambda run: (len(run), sum(areas[k] for k in run)), default=range(0))
 
 
 SLICES = st.lists(
@@ -182,15 +195,13 @@ SLICES = st.lists(
 def test_run_and_cut_equal_brute_force(slices: list[Any]) -> None:
     found = kept(*slices)
     areas = [s[0] + s[1] if s[0] else 0 for s in slices]
-    ratios = [s[0] / s[1] if s[1] else np.inf for s in slices]
-    rings = [s[0] > 0 and len(s) == 2 for s in slices]
-    run = brute_run(areas, ratios, rings)
+    run = brute_run(slices, areas)
     n = len(slices)
     assert range(found.first, found.run_end) == run
     if not run:
         assert not found.slices.any()
         return
-    cs = [k for k in range(run.stop, n) if len(slices[k]) == 3]
+    cs = [k for k in range(run.start, n) if len(slices[k]) == 3]
     jumps = [k for k in range(run.stop, n)
              if not 0.6 * areas[k - 1] <= areas[k] <= 1.6 * areas[k - 1]]  # fmt: skip
     i = max(run.stop, min(min(cs, default=n) + 1, min(jumps, default=n)))
