@@ -33,10 +33,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import DataError, Study
+from benchmark import DataError
 
-__all__ = ["StyleSettings", "enhanced_proportion", "lge_like", "match_histogram", "matched_cine",
-           "pseudo_enhancement"]  # fmt: skip
+__all__ = [
+    "StyleSettings",
+    "enhanced_proportion",
+    "lge_like",
+    "match_histogram",
+    "pseudo_enhancement",
+]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -195,39 +200,6 @@ def match_histogram(image: NDArray[Any], donor: NDArray[Any], rng: np.random.Gen
     matched = np.empty(flat.size, dtype=np.float32)
     matched[order] = values[parts]
     return matched.reshape(np.shape(image))
-
-
-def matched_cine(study: Study) -> Floats:
-    """The cine frame at the LGE's heart phase, on the LGE's grid.
-
-    Frame and slices are matched as for ``fusion`` (:mod:`._cine`): by trigger delay and position.
-    The paper's cines were of other patients and had contours of their own; where a study has only
-    those of its LGE image, they serve for this cine, as far as breath-holds were alike.
-
-    Returns:
-        ``(slice, y, x)``, linear between the cine's pixels; 0 beyond it, and in slices that have no
-        cine near enough.
-
-    Raises:
-        DataError: The study has no cine, or none that can be matched.
-    """
-    from scipy import ndimage
-
-    from ._cine import header_offset, match, matched
-
-    found = match(study)
-    lge, cine = study.images["lge"], study.images["cine"]
-    frames = matched(cine, found).astype(np.float64)
-    at = [
-        ((np.arange(n) - (n - 1) / 2) * mm + apart) / cine_mm + (cine_n - 1) / 2
-        for n, mm, apart, cine_mm, cine_n in zip(
-            lge.shape[1:], lge.spacing[1:], header_offset(lge, cine), cine.spacing[1:],
-            cine.shape[1:], strict=True,
-        )
-    ]  # fmt: skip
-    grid = np.meshgrid(*at, indexing="ij")
-    planes = [ndimage.map_coordinates(f, grid, order=1, mode="constant") for f in frames]
-    return np.stack(planes).astype(np.float32)
 
 
 def _unit(image: NDArray[np.float64]) -> NDArray[np.float64]:

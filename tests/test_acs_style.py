@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmark import DataError, Study, Volume
+from benchmark import DataError
 from benchmark.methods._acs_style import (
     StyleSettings,
     enhanced_proportion,
     lge_like,
     match_histogram,
-    matched_cine,
     pseudo_enhancement,
 )
 
@@ -230,31 +229,3 @@ def test_arrays_that_do_not_fit_are_errors() -> None:
         lge_like(np.where(POOL, np.nan, CINE), WALL, donor(), rng())
     with pytest.raises(DataError, match="empty or holds"):
         lge_like(CINE, WALL, donor((0, 4, 4)), rng())
-
-
-def study(cine: NDArray[Any], delay: float = 200.0, **more: Any) -> Study:
-    lge = Volume(np.zeros((2, 6, 8)), (10, 1.0, 1.0), slice_positions=(0, 10),
-                 trigger_delay_ms=delay)  # fmt: skip
-    times = tuple(100.0 * i for i in range(len(cine)))
-    return Study("a", {"lge": lge, "cine": Volume(cine, times_ms=times, **more)})
-
-
-def test_the_matched_cine_lies_on_the_lges_grid() -> None:
-    # A ramp of 1 and 10 a mm in each plane, 100 a slice and 1000 a frame; about the middle.
-    rows, columns = (np.arange(5) - 2) * 2.0, (np.arange(6) - 2.5) * 2.0
-    ramp = rows[:, None] + 10 * columns
-    cine = np.stack([[ramp + 100 * z + 1000 * f for z in range(2)] for f in range(4)])
-    seen = matched_cine(study(cine, spacing=(10, 2.0, 2.0), slice_positions=(0, 10)))
-    y, x = np.arange(6) - 2.5, np.arange(8) - 3.5
-    assert seen.shape == (2, 6, 8)
-    assert np.allclose(seen[0], y[:, None] + 10 * x + 2000)
-    assert np.allclose(seen[1], y[:, None] + 10 * x + 2100)
-
-
-def test_a_slice_without_a_cine_near_enough_is_black_and_none_at_all_an_error() -> None:
-    cine = np.ones((4, 1, 5, 6))
-    seen = matched_cine(study(cine, spacing=(4, 2.0, 2.0), slice_positions=(-8,)))
-    assert seen[0].all()
-    assert not seen[1].any()
-    with pytest.raises(DataError, match="no slice of its cine"):
-        matched_cine(study(cine, spacing=(4, 2.0, 2.0), slice_positions=(-80,)))
