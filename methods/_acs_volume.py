@@ -173,9 +173,9 @@ def discarded_share(
 
 
 def _anatomical() -> Callable[[Mask], bool]:
-    from . import _acs_anatomy
+    from ._acs_anatomy import is_c_shaped
 
-    return _acs_anatomy.is_c_shaped
+    return is_c_shaped
 
 
 def _checked(lv_masks: NDArray[Any], myocardium_masks: NDArray[Any]) -> tuple[Mask, Mask]:
