@@ -98,7 +98,7 @@ DIAGNOSES: Mapping[str, Diagnosis] = MappingProxyType(
 assert DIAGNOSES.keys() == COUNTS.keys()
 
 _MUSCLE = Tissue(0.80, 1155.0, 44.5, 0.0)
-_BLOOD = Tissue(0.92, 1690.0, 200.0, 0.0)
+_BLOOD = Tissue(0.92, 1690.0, 230.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,8 @@ def draw_subject(stream: Stream, pathology: str) -> Subject:
         septal=s.uniform(*d.septal),
         shortening=shortening,
         descent=s.uniform(0.28, 0.45) * shortening * 95.0,
+        # Relaxed, in diastole, they lie flat; the eightfold pattern must not be what a map shows.
+        trabeculae=(0.45 * drawn.trabeculae[0], 0.45 * drawn.trabeculae[1]),
     )
     # People differ by about 2 % (T1) and 3.5 % (T2); haematocrit moves the blood's.
     muscle = replace(

@@ -30,7 +30,7 @@ TOP = 4095
 
 _GAIN: dict[MapName, float] = {"t1": 8500.0, "t2": 5200.0}
 #: Of one channel, relative to full magnetisation.
-_NOISE: dict[MapName, float] = {"t1": 0.0062, "t2": 0.0068}
+_NOISE: dict[MapName, float] = {"t1": 0.0090, "t2": 0.0110}
 _BLUR = 0.09
 _SHADING = 0.22
 #: What registration leaves between images: mm, and share of the contraction.

@@ -6,8 +6,7 @@ one a little inside of the epicardium. Papillary muscles and trabeculae stay in 
 
 A reader moves both outlines by a habit and by a smooth random error. Sizes aim at the agreement of
 the paper's Tables 2 to 5: larger errors at the apex, and on T1 maps, which are noisier (its section
-4.1); the least experienced reader errs most, and draws the narrowest wall, which gives the lowest
-times of its Table 5.
+4.1). The least experienced reader errs most, and draws the narrowest wall.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def synthesise(index: int) -> tuple[Arrays, str]:
     torso = draw_torso(stream)
     subject = draw_subject(stream, patient.pathology)
     rate = float(round(stream.uniform(52.0, 88.0)))
-    beat = 60000.0 / rate
+    beat = round(60000.0 / rate, 1)
     squeeze = ph.contraction(stream.uniform(0.62, 0.80))
     centre = (stream.normal(0.0, 5.0), stream.normal(0.0, 5.0))
     heart = subject.heart
@@ -57,7 +57,8 @@ def synthesise(index: int) -> tuple[Arrays, str]:
         at = (moved[0] + place.normal(0.0, 0.8), moved[1] + place.normal(0.0, 0.8))
         sections.append(Section(Grid(MATRIX, PIXEL, at, _FINE), z + place.normal(0.0, 1.0)))
     scan = Stream(KEY, VERSION, patient.number, _SCAN, which)
-    weighted, times = acquire(name, subject, torso, sections, squeeze, beat, scan)
+    weighted, exact = acquire(name, subject, torso, sections, squeeze, beat, scan)
+    times = tuple(round(t, 1) for t in exact)  # of whole tenths but for the last bit
     arrays: Arrays = {"map": fit_map(name, weighted, times), "weighted": weighted}
 
     # What is trained on was drawn by one of two; what is tested on is the outline without error,
@@ -76,7 +77,7 @@ def synthesise(index: int) -> tuple[Arrays, str]:
     described = {
         "slice_positions": positions,
         "pitch": pitch,
-        "times_ms": [round(t, 1) for t in times],
+        "times_ms": times,
         "heart_rate_bpm": rate,
     }
     return arrays, json.dumps(described, sort_keys=True)
