@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from ._mapping_protocol import COUNTS
 from ._phantom import Heart, draw_heart
 from ._portable import PI, Stream
 from ._scar import TERRITORIES, Blob, Scar, draw_scar
@@ -52,7 +51,7 @@ class Diagnosis:
     lesion_t2: Span = (0.0, 0.0)
 
 
-#: By the keys of ``COUNTS``.
+#: By the keys of :data:`._mapping_protocol.COUNTS`.
 DIAGNOSES: Mapping[str, Diagnosis] = MappingProxyType(
     {
         "healthy_volunteer": Diagnosis(),
@@ -95,8 +94,6 @@ DIAGNOSES: Mapping[str, Diagnosis] = MappingProxyType(
     }
 )  # fmt: skip
 
-assert DIAGNOSES.keys() == COUNTS.keys()
-
 _MUSCLE = Tissue(0.80, 1155.0, 44.5, 0.0)
 _BLOOD = Tissue(0.92, 1690.0, 230.0, 0.0)
 
@@ -120,7 +117,7 @@ class Subject:
 
 
 def draw_subject(stream: Stream, pathology: str) -> Subject:
-    """A random patient with this diagnosis (a key of ``COUNTS``)."""
+    """A random patient with this diagnosis (a key of ``DIAGNOSES``)."""
     s, d = stream, DIAGNOSES[pathology]
     lesion, burden = None, 0.0
     insertion = s.uniform(0.95, 1.2)

@@ -83,7 +83,7 @@ def molli(tissue: Tissue, beat: float) -> tuple[tuple[float, ...], tuple[float, 
         beat: Time between heart beats, ms.
     """
     half = 0.5 * MOLLI.duration
-    m, taken = 1.0, []
+    m, taken = 1.0, list[tuple[float, float]]()
     for images, first in zip(_IMAGES, _FIRST, strict=True):
         if taken:  # from the last image to the inversion
             rest = (_PAUSE + 1) * beat - half - first
