@@ -1,8 +1,8 @@
 """What a diagnosis does to the heart and to its muscle: sizes, relaxation times, focal lesions.
 
 Sizes follow published ranges, as those of :func:`._phantom.draw_heart`. Relaxation times are true
-ones at 1.5 T, of which the maps show about 88 % (T1) and 108 % (T2), as MOLLI and T2-prepared maps
-do (:mod:`._mapping_signal`): a healthy muscle of 1155 and 44.5 ms reads about 1015 and 49 ms.
+ones at 1.5 T, of which the maps show about 88 % (T1) and 110 % (T2), as MOLLI and T2-prepared maps
+do (:mod:`._mapping_signal`): a healthy muscle of 1155 and 44.5 ms reads about 1010 and 49 ms.
 """
 
 from __future__ import annotations

@@ -18,8 +18,10 @@ the last bit could show only where a value lies on the border between two steps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,7 @@ from ._portable import Floats, exp, exponentials
 
 __all__ = ["Recovery", "fit_decay", "fit_recovery", "look_locker"]
 
+Number = TypeVar("Number", float, Floats)
 #: Ratio of neighbouring time constants of the grid: the basins of the residual are wider.
 _RATIO = 1.15
 _STEPS = 6
@@ -78,9 +81,9 @@ def fit_recovery(
     constants = [np.zeros(pixels) for _ in y]
     for t in _grid(bounds):
         e = [exp(-time / t) for time in times]
-        mean = sum(e) / n
-        norm = sum((value - mean) * (value - mean) for value in e)
-        q = [(value - mean) / norm**0.5 for value in e]
+        mean = _total(e) / n
+        norm = math.sqrt(_total([(value - mean) * (value - mean) for value in e]))
+        q = [(value - mean) / norm for value in e]
         along = _total([image * weight for image, weight in zip(y, q, strict=True)])
         for k in range(n):
             if k:
@@ -149,7 +152,7 @@ def fit_decay(
     best, constant = np.zeros(y[0].shape), np.zeros(y[0].shape)
     for t in _grid(bounds):
         e = [exp(-time / t) for time in times]
-        norm = sum(value * value for value in e)
+        norm = _total([value * value for value in e])
         along = _total([image * value for image, value in zip(y, e, strict=True)])
         explained = along * along / norm
         constant = np.where(explained > best, t, constant)
@@ -165,8 +168,8 @@ def _grid(bounds: tuple[float, float]) -> list[float]:
     return [*values, bounds[1]]
 
 
-def _total(values: Sequence[Floats]) -> Floats:
-    """Their sum, from the first to the last: a library may choose another order."""
+def _total(values: Sequence[Number]) -> Number:
+    """Their sum, from the first to the last: NumPy and newer Pythons' ``sum`` have other ways."""
     total = values[0]
     for value in values[1:]:
         total = total + value
