@@ -5,7 +5,7 @@ pixel with muscle: so an endocardial contour runs a little outside of the endoca
 one a little inside of the epicardium. Papillary muscles and trabeculae stay in the cavity.
 
 A reader moves both outlines by a habit and by a smooth random error. Sizes aim at the agreement of
-the paper's Tables 2 to 5: larger errors at the apex, and on T1 maps, which are noisier (its section
+the paper's Tables 2 to 4: larger errors at the apex, and on T1 maps, which are noisier (its section
 4.1). The least experienced reader errs most, and draws the narrowest wall.
 """
 
@@ -26,7 +26,8 @@ __all__ = ["ANNOTATORS", "POINTS", "READERS", "Reader", "draw", "errors"]
 
 #: Points of a contour, at equal angles: about a millimetre apart.
 POINTS = 120
-#: Border zones left out: half of a pixel's diagonal, about as far as one pixel mixes tissues.
+#: Border zones left out, mm: half a pixel, within which tissues mix, or a little more where
+#: trabeculae roughen the outline.
 _BORDER_ENDO, _BORDER_EPI = 0.9, 0.7
 _THINNEST = 2.5
 #: Amplitudes of the harmonics 0 to 5 of an error; their squares add up to 1.

@@ -65,8 +65,8 @@ class Readout:
         return tissue.density * cos_sin(0.5 * self.flip)[1] * middle, after
 
 
-#: Flip angle and time between pulses as in section 3.2; as many pulses as a half-scan of 144 lines
-#: takes with two-fold parallel imaging.
+#: Flip angle and time between pulses as in section 3.2. It does not print how many pulses an image
+#: takes; 60 last 144 to 162 ms, which fits into diastole.
 MOLLI = Readout(35.0 * PI / 180.0, 2.7, 60)
 T2_PREPARED = Readout(70.0 * PI / 180.0, 2.4, 60)
 

@@ -161,7 +161,7 @@ def test_voxels_do_not_depend_on_the_processors_instructions():
 
 def test_exponentials_of_an_array_are_the_librarys_to_the_last_digits():
     x = np.linspace(-200.0, 5.0, 4001)
-    assert np.allclose(_portable.exponentials(x), np.exp(x), rtol=2e-14, atol=0.0)
+    assert np.allclose(_portable.exponentials(x), np.exp(x), rtol=5e-14, atol=0.0)
     for value in (-30.0, -0.5, 0.0, 1.25):
         assert _portable.exponentials(np.array([value]))[0] == pytest.approx(
             _portable.exp(value), rel=1e-15
@@ -330,8 +330,8 @@ def test_a_readout_is_what_the_bloch_equations_give_pulse_by_pulse(readout, m):
     for tissue in (MUSCLE, _signal.TISSUES["blood"], _signal.TISSUES["fat"]):
         signal, after = readout.signal(tissue, m)
         expected, left = bloch(readout, tissue, m)
-        assert signal == pytest.approx(expected, abs=0.012)
-        assert after == pytest.approx(left, abs=0.03)
+        assert signal == pytest.approx(expected, abs=2e-4)
+        assert after == pytest.approx(left, abs=2e-4)
 
 
 def test_an_endless_readout_reaches_the_steady_state_of_balanced_ssfp():
@@ -359,7 +359,7 @@ def test_maps_err_as_scanners_do():
         assert fit.t1_star[0] < 0.9 * corrected
         echoes, decayed = _mapping_signal.t2_prepared(MUSCLE, beat)
         t2 = _mapping_fit.fit_decay(np.array(decayed)[:, None], echoes)[1][0]
-        assert 1.03 < t2 / MUSCLE.t2 < 1.16
+        assert 1.02 < t2 / MUSCLE.t2 < 1.16
 
 
 def test_the_delivered_map_is_the_fit_of_the_delivered_images(loaded):
