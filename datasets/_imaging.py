@@ -15,7 +15,15 @@ from ._scar import Scar
 from ._signal import TISSUES, balanced_ssfp, inversion_recovery
 from ._torso import Torso, paint_torso
 
-__all__ = ["acquire_cine", "acquire_lge", "smooth_field"]
+__all__ = [
+    "acquire_cine",
+    "acquire_lge",
+    "coil_shading",
+    "detected",
+    "mixed",
+    "ramp",
+    "smooth_field",
+]
 
 _OFFSET = 2048.0  # of phase-sensitive images, so that negative magnetisation can be stored
 _CINE_GAIN = 7500.0
@@ -51,15 +59,15 @@ def acquire_lge(
         for name, tissue in TISSUES.items()
     }
     shading = 0.3 * site.shading if site.phase_sensitive else site.shading
-    coil = _coil(stream, slabs[0].grid.shape, shading)
+    coil = coil_shading(stream, slabs[0].grid.shape, shading)
     stack = []
     for slab, (grid, z) in zip(slabs, grids, strict=True):
         image = paint_torso(torso, signal, *grid.points(grid.everything, 1), z, grid.pixel)
         image = image * (1.0 + 0.05 * smooth_field(stream, grid.shape, 14))
         wall = signal["myocardium"] * slab.counts[ph.WALL]
         if scar is not None and len(slab.where):
-            enhanced = _ramp(slab.field, levels[0], scar.soft)
-            dark = np.minimum(enhanced, _ramp(slab.core, levels[1], 0.1))
+            enhanced = ramp(slab.field, levels[0], scar.soft)
+            dark = np.minimum(enhanced, ramp(slab.core, levels[1], 0.1))
             wall = wall + (signal["scar"] - signal["myocardium"]) * slab.sum(enhanced)
             wall = wall + (signal["mvo"] - signal["scar"]) * slab.sum(dark)
         # Myocardium is not one grey: flow, diffuse fibrosis and coils make slow waves in it.
@@ -68,10 +76,10 @@ def acquire_lge(
             wave * slab.counts[ph.WALL]
         )
         flow = 1.0 + 0.05 * smooth_field(stream, grid.shape, 8)[slab.box]
-        image[slab.box] = _mixed(image[slab.box], slab, signal, wall, flow)
+        image[slab.box] = mixed(image[slab.box], slab, signal, wall, flow)
         stack.append(image)
     clean = box3(np.stack(stack), site.blur) * coil
-    return _detected(clean, site.noise, site.blur, site.gain, site.phase_sensitive, stream)
+    return detected(clean, site.noise, site.blur, site.gain, site.phase_sensitive, stream)
 
 
 def acquire_cine(
@@ -95,7 +103,7 @@ def acquire_cine(
         stream: Breath-holds, texture, shading and noise.
     """
     signal = {name: balanced_ssfp(tissue, _CINE_FLIP) for name, tissue in TISSUES.items()}
-    coil = _coil(stream, site.cine_matrix, site.shading)
+    coil = coil_shading(stream, site.cine_matrix, site.shading)
     moved = (centre[0] + stream.normal(0.0, 1.6), centre[1] + stream.normal(0.0, 1.6))
     slices = []
     for z in heights:
@@ -110,19 +118,19 @@ def acquire_cine(
             slab = moving.sample(squeeze)
             image = still.copy()
             wall = signal["myocardium"] * slab.counts[ph.WALL]
-            image[slab.box] = _mixed(image[slab.box], slab, signal, wall, flow[slab.box])
+            image[slab.box] = mixed(image[slab.box], slab, signal, wall, flow[slab.box])
             frames.append(image)
         slices.append(np.stack(frames))
     clean = box3(np.stack(slices, axis=1), site.blur) * coil
-    return _detected(clean, _CINE_NOISE, site.blur, _CINE_GAIN, False, stream)
+    return detected(clean, _CINE_NOISE, site.blur, _CINE_GAIN, False, stream)
 
 
-def _ramp(values: Floats, level: float, soft: float) -> Floats:
+def ramp(values: Floats, level: float, soft: float) -> Floats:
     """0 to 1 across the border zone of half width ``soft`` around ``level``."""
     return np.asarray(np.minimum(1.0, np.maximum(0.0, 0.5 + (values - level) / (2.0 * soft))))
 
 
-def _mixed(
+def mixed(
     behind: Floats, slab: SlabSamples, signal: dict[str, float], wall: Floats, flow: Floats
 ) -> Floats:
     """Each pixel's tissues in proportion; ``wall`` is already summed over its samples."""
@@ -133,7 +141,7 @@ def _mixed(
     return np.asarray((mixed + signal["fat"] * n[ph.FAT]) / slab.total)
 
 
-def _coil(stream: Stream, shape: tuple[int, int], amount: float) -> Floats:
+def coil_shading(stream: Stream, shape: tuple[int, int], amount: float) -> Floats:
     """Receive sensitivity: falls away from the chest, with slow waves."""
     rows = (np.arange(shape[0], dtype=np.float64) / (shape[0] - 1) - 0.5)[:, None]
     columns = (np.arange(shape[1], dtype=np.float64) / (shape[1] - 1) - 0.5)[None, :]
@@ -142,7 +150,7 @@ def _coil(stream: Stream, shape: tuple[int, int], amount: float) -> Floats:
     return np.maximum(0.25, 1.0 + amount * (curve + 0.3 * smooth_field(stream, shape, 3)))
 
 
-def _detected(
+def detected(
     clean: Floats, noise: float, blur: float, gain: float, real: bool, stream: Stream
 ) -> NDArray[np.int16]:
     """Complex noise, then magnitude (Rician) or the real part, as int16 in 0-4095."""

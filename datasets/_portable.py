@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PI", "Floats", "Stream", "box3", "cos_sin", "exp", "smoothstep"]
+__all__ = ["PI", "Floats", "Stream", "box3", "cos_sin", "exp", "exponentials", "smoothstep"]
 
 Floats = NDArray[np.float64]
 PI = 3.141592653589793
@@ -29,6 +29,16 @@ def exp(x: float) -> float:
     for n in range(16, 0, -1):
         total = 1.0 + total * r / n
     return math.ldexp(total, k)
+
+
+def exponentials(x: Floats) -> Floats:
+    """Exponential of each of ``x``, by the series of :func:`exp`."""
+    k = np.floor(x / _LN2 + 0.5)
+    r = x - k * _LN2
+    total = np.ones_like(r)
+    for n in range(14, 0, -1):
+        total = 1.0 + total * r / n
+    return np.ldexp(total, k.astype(np.int32))
 
 
 def cos_sin(angle: float) -> tuple[float, float]:

@@ -6,9 +6,7 @@ int16 at the end, so that the result is the same on every machine.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from . import _phantom as ph
 from ._imaging import acquire_cine, acquire_lge
 from ._portable import Floats, Stream
+from ._prints import Arrays, fingerprint
 from ._protocol import SITES, VERSION, Patient, Site
 from ._readers import READERS, Drawer
 from ._sampling import Grid, Slab, SlabSamples
@@ -27,7 +26,6 @@ from ._torso import draw_torso
 __all__ = ["fingerprint", "synthesise"]
 
 _DESIGN, _SHIFTS, _LGE, _CINE, _READERS = range(1, 6)
-Arrays = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
@@ -128,16 +126,6 @@ def synthesise(patient: Patient) -> tuple[Arrays, str]:
         "heart_rate_bpm": scan.heart_rate,
     }
     return arrays, json.dumps(described, sort_keys=True)
-
-
-def fingerprint(arrays: Mapping[str, NDArray[np.generic]], described: str) -> str:
-    """SHA-256 (hex) of decoded voxels, in the order of names, with dtype and shape."""
-    digest = hashlib.sha256(described.encode())
-    for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(f"{name} {array.dtype.name} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
-    return digest.hexdigest()
 
 
 def _within(x: float, y: float, limit: float) -> tuple[float, float]:

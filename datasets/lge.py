@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,8 +29,11 @@ from benchmark.errors import DataError, near_misses
 from benchmark.plugins import Dataset
 from benchmark.types import Attribute, Case, CaseInfo, Region, Segmentation, Study, Volume
 
-from ._cache import case_file, ensure, read_case
+from ._cache import Cohort
+from ._lge_fingerprints import CASES
+from ._prints import Arrays
 from ._protocol import SITES, VERSION, Patient, Site, patients, stratum
+from ._synthesis import synthesise
 
 __all__ = ["VERSION", "Lge"]
 
@@ -72,7 +76,7 @@ class Lge(Dataset):
         """
         patient = _patient(case_id)
         site = SITES[patient.site]
-        arrays, described = read_case(patient)
+        arrays, described = cohort().read(patient.id)
         told: dict[str, Any] = json.loads(described)
         spacing = (site.pitch, site.pixel, site.pixel)
         lge = Volume(
@@ -107,10 +111,21 @@ class Lge(Dataset):
 
     def files(self, case_id: str) -> Sequence[Path]:
         """The case's file in the cache, made first if need be."""
-        path = case_file(_patient(case_id))
+        path = cohort().file(_patient(case_id).id)
         if not path.exists():
-            ensure()
+            cohort().ensure()
         return (path,)
+
+
+@cache
+def cohort() -> Cohort:
+    """The cohort as it is kept on disk."""
+    return Cohort("lge", VERSION, tuple(p.id for p in patients()), CASES, make, 260)
+
+
+def make(index: int) -> tuple[Arrays, str]:
+    """Arrays and description of one case, by its place in the list."""
+    return synthesise(patients()[index])
 
 
 def _patient(case_id: str) -> Patient:

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pytest
 
 import benchmark
 import benchmark.datasets
-from benchmark.datasets import _cache, _phantom, _portable, _signal, _synthesis
+from benchmark.datasets import _cache, _phantom, _portable, _signal, _synthesis, lge
 from benchmark.datasets._lge_fingerprints import CASES, COHORT
 from benchmark.datasets._protocol import SITES, patients, stratum
 from benchmark.datasets.lge import Lge
@@ -39,7 +40,8 @@ for n in {PROBES}:
 def empty_cache(tmp_path, monkeypatch):
     """An empty cache of a cohort cut down to its first three cases."""
     monkeypatch.setenv("SCARBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(_cache, "patients", lambda: patients()[:3])
+    cut = replace(lge.cohort(), ids=lge.cohort().ids[:3])
+    monkeypatch.setattr(lge, "cohort", lambda: cut)
     return tmp_path / "cache"
 
 
@@ -48,7 +50,7 @@ def made_once(tmp_path_factory):
     """The files of the first three cases."""
     folder = tmp_path_factory.mktemp("made") / "lge-1"
     folder.mkdir()
-    _cache.work(str(folder), [1, 2, 3])
+    _cache.work(lge.make, str(folder), list(enumerate(lge.cohort().ids[:3])))
     return folder
 
 
@@ -379,9 +381,9 @@ def test_an_unknown_case_names_its_neighbours():
 
 def test_first_use_in_two_processes_at_once_leaves_one_good_cohort(tmp_path):
     code = (
-        "from benchmark.datasets import _cache; every = _cache.patients;"
-        "_cache.patients = lambda: every()[:3];"
-        "from benchmark.datasets.lge import Lge; print(Lge().load('S002').study.id)"
+        "from dataclasses import replace; from benchmark.datasets import lge;"
+        "cut = replace(lge.cohort(), ids=lge.cohort().ids[:3]); lge.cohort = lambda: cut;"
+        "print(lge.Lge().load('S002').study.id)"
     )
     environment = os.environ | {"SCARBENCH_CACHE": str(tmp_path)}
     running = [
@@ -440,7 +442,8 @@ def test_a_cache_that_cannot_be_written_is_one_clear_error(tmp_path, monkeypatch
 
 
 def test_a_machine_that_computes_other_voxels_is_told_so(three_cases, monkeypatch):
-    monkeypatch.setattr(_cache, "CASES", ("0" * 16, *CASES[1:]))
+    other = replace(lge.cohort(), prints=("0" * 16, *CASES[1:]))
+    monkeypatch.setattr(lge, "cohort", lambda: other)
     with pytest.raises(DataError, match=r"S001 .* does not come out as it must"):
         Lge().load("S001")
 
@@ -452,7 +455,7 @@ def test_a_machine_that_computes_other_voxels_is_told_so(three_cases, monkeypatc
 def test_the_whole_cohort_is_the_frozen_one_and_as_varied_as_promised():
     digest, overlap, classes = hashlib.sha256(), [], Counter()
     for patient in patients():
-        arrays, described = _cache.read_case(patient)
+        arrays, described = lge.cohort().read(patient.id)
         digest.update(_synthesis.fingerprint(arrays, described).encode())
         labels, grey = arrays["labels"], arrays["lge"]
         wall, scar = labels >= 2, labels >= 3
