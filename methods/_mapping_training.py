@@ -102,4 +102,4 @@ def anneal(
             continue
         block = replace(recipe, epochs=end, learning_rate=rates[start], schedule="constant")
         fit(network, objective, train, validation, block,
-            replace(context, report=told), stage=stage)  # fmt: skip
+            replace(context, report=told), stage=stage, stages=(stage,))  # fmt: skip

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from benchmark import Case, Region, Segmentation, Study, TrainContext
+from benchmark import Case, Contour, Region, Segmentation, Study, TrainContext, Volume
 from benchmark.atomic import replacing
 from benchmark.contours.filling import contours_to_labels
 from benchmark.contours.fitting import Fit, Step, fit_contours
@@ -330,7 +330,7 @@ class Mapping2023(Learned):
         cavity, muscle = (self.square.restored(shares[:, k], volume) for k in (1, 2))
         lv = cavity + muscle  # what is beyond the square, and is neither, is background
         labels = np.stack([1 - lv, cavity, muscle]).argmax(axis=0).astype(np.uint8)
-        contours = fit_contours(labels, volume.spacing, self.fit)
+        contours = _inside(fit_contours(labels, volume.spacing, self.fit), volume)
         if self.labels == "contours":
             labels = contours_to_labels(contours, volume.shape)
         probabilities = {
@@ -376,3 +376,9 @@ class Mapping2023(Learned):
     def _training_square(self) -> Square:
         """The square with a margin to every side, from which crops are taken."""
         return Square(self.size + 2 * (self.size // _MARGIN), self.pixel_mm)
+
+
+def _inside(contours: Sequence[Contour], volume: Volume) -> tuple[Contour, ...]:
+    """Kept on the image: around a mask that meets its edge, a spline swings beyond."""
+    edge = np.array(volume.shape[1:]) - 0.5
+    return tuple(Contour(c.slice, c.kind, c.points.clip(-0.5, edge)) for c in contours)
