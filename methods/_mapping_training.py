@@ -11,7 +11,9 @@ one before, with a restart at epoch 70.
 
 The rate is that of whole epochs, as Figure 3 draws it. So a phase can be composed of the loop as it
 is: each call trains one epoch more, at that epoch's rate, from the checkpoint of the one before. An
-interrupted phase goes on from there, to the same bytes.
+interrupted phase goes on from there, to the same bytes. The price is that the checkpoint is written
+and read in each epoch: half a gigabyte for the paper's network, a second or two of the 20 to 24
+seconds that an epoch took on the paper's GPU.
 """
 
 from __future__ import annotations

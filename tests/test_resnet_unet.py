@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from benchmark.methods._pretrained import UnavailableError
 from benchmark.methods._resnet_unet import DEPTHS, MEAN, SPREAD, ResNetEncoder, ResNetUNet
 from benchmark.methods._weights import save_atomically
 
-_DECLARED: list[Any] = []
+_DECLARED: list[object] = []  # a declaration ends with the object that made it
 
 
 def convolutions(network: nn.Module) -> list[nn.Conv2d]:
@@ -118,12 +119,14 @@ def test_weights_are_drawn_from_torchs_generator() -> None:
 @pytest.fixture(scope="module")
 def timm() -> Any:
     """timm, beside a torchvision whose compiled operators may not load: see test_transunet."""
+    if find_spec("timm") is None:
+        pytest.skip("timm is not installed")
     if torch.__version__.endswith("+cpu") and "torchvision" not in sys.modules and not _DECLARED:
         library: Any = torch.library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _DECLARED.append(library)
-    return pytest.importorskip("timm", reason="timm is not installed")
+    return pytest.importorskip("timm")
 
 
 def test_a_state_dict_of_timms_resnet50_gives_the_features_that_timm_computes(
