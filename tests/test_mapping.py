@@ -453,7 +453,7 @@ def test_the_estimate_counts_the_steps_of_both_phases(
 def test_the_shipped_quick_optimiser_learns_one_case_by_heart(encoder: str, tmp_path: Path) -> None:
     # Smaller in image and network, more epochs; optimiser, schedule, loss and batch as shipped.
     # Both see the same 48 mm; a ResNet begins at half the resolution, and needs finer pixels.
-    size, epochs = {"tiny_resnet": (64, 120), "unet": (32, 60)}[encoder]
+    size, epochs = {"tiny_resnet": (64, 90), "unet": (32, 60)}[encoder]
     method = Mapping2023(
         encoder=encoder, width=8, size=size, pixel_mm=48 / size, epochs=epochs, augment=False
     )
