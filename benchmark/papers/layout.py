@@ -71,8 +71,11 @@ class Filled:
         """Every cell, by row: row, column, ours, published."""
         for row in self.published.rows.values():
             for column in self.titles:
-                yield row, column, self.cell(row.name, column), self.published.cell(
-                    row.name, column
+                yield (
+                    row,
+                    column,
+                    self.cell(row.name, column),
+                    self.published.cell(row.name, column),
                 )
 
     def commands(self) -> list[str]:
