@@ -40,6 +40,12 @@ class Scores:
     readers: tuple[str, ...]
     undrawn: pd.MultiIndex
 
+    @property
+    def n_undrawn(self) -> int:
+        """How many slices those are."""
+        thirds = self.undrawn.get_level_values("where").isin(THIRDS)
+        return int((~thirds).sum())
+
     @classmethod
     def of(cls, runs: Sequence[Run], roles: Collection[str], policy: Policy) -> Scores:
         """Those of ``runs``, which are of one experiment.

@@ -1,4 +1,4 @@
-"""A paper's tables as Markdown, LaTeX, CSV and for a terminal: in each cell ours, then published."""
+"""A paper's tables as Markdown, LaTeX, CSV and for a terminal: beside each number the published."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def markdown(report: PaperReport, *, intervals: bool = False) -> str:
         ]
         out += [markdown_table(list(map(markdown_cell, _header(table))), rows), "\n"]
         out += [f"{markdown_cell(note)}  \n" for note in _notes(report, table)]
+        # As code, so that they can be copied as they are; a backtick would end it.
+        out += [f"({i}) run: `{text.replace('`', '')}`  \n" for i, text in _commands(table)]
     return "".join(out)
 
 
@@ -69,6 +71,7 @@ def latex(report: PaperReport, *, intervals: bool = False) -> str:
             out.append(" & ".join(map(_escaped, line)) + " \\\\\n" + ("\\hline\n" if not i else ""))
         out.append("\\hline\n\\end{tabular}\n\n")
         out += [f"{_escaped(note)}\n\n" for note in _notes(report, table)]
+        out += [f"({i}) run: \\texttt{{{_escaped(text)}}}\n\n" for i, text in _commands(table)]
         out.append("\\end{table}\n")
     return "".join(out)
 
@@ -89,6 +92,7 @@ def rich_view(report: PaperReport, *, intervals: bool = False) -> Group:
         for line in _lines(table, intervals=intervals):
             view.add_row(*map(Text, line))
         parts += [Text(""), view, *map(Text, _notes(report, table))]
+        parts += [Text(f"({i}) run: {text}") for i, text in _commands(table)]
     return Group(*parts)
 
 
@@ -122,7 +126,7 @@ def _line(table: Filled, row: PublishedRow, intervals: bool) -> list[str]:
 
 
 def _notes(report: PaperReport, table: Filled) -> list[str]:
-    """What stands below a table: caution, what fills it, what to type, and doubts."""
+    """What stands below a table: the caution, what fills it, and what is doubtful."""
     notes = [report.caution]
     if table.published.tested:
         notes.append(
@@ -136,7 +140,6 @@ def _notes(report: PaperReport, table: Filled) -> list[str]:
             told.setdefault(label, []).append(_named(table, column))
         by = "; ".join(f"{', '.join(names)}: {label}" for label, names in told.items())
         notes.append(f"Filled by: {by}.")
-    notes += [f"({i}) run: {text}" for i, text in enumerate(table.commands(), start=1)]
     for row, column, _, theirs in table.pairs():
         if theirs.note:
             notes.append(
@@ -144,6 +147,11 @@ def _notes(report: PaperReport, table: Filled) -> list[str]:
                 f"{theirs.note}."
             )
     return list(dict.fromkeys(notes))
+
+
+def _commands(table: Filled) -> list[tuple[int, str]]:
+    """What to type, by the number that stands in the cells."""
+    return list(enumerate(table.commands(), start=1))
 
 
 def _named(table: Filled, name: str) -> str:
