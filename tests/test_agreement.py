@@ -30,7 +30,7 @@ def test_shrout_and_fleiss_have_620_for_the_average_of_four_judges() -> None:
 def test_values_and_intervals_are_those_of_pingouin(
     n: int, k: int, value: float, interval: tuple[float, float]
 ) -> None:
-    """Of pingouin 0.7.0, ``ICC(A,k)`` on the same draws; it rounds its intervals to two decimals."""
+    """Of pingouin 0.7.0, ``ICC(A,k)``, on the same draws; it rounds intervals to two decimals."""
     rng = np.random.default_rng(0)
     for rows, columns in ((20, 4), (100, 3), (5, 2)):
         ratings = rng.normal(0, 1, (rows, 1)) + rng.normal(0, 0.5, (rows, columns))

@@ -473,6 +473,13 @@ def test_a_run_that_differs_in_more_than_its_column_names_fills_none(made: Any) 
     assert found["6"].cell("hd", "unet").value is None
 
 
+def test_an_ablation_alone_fills_its_own_column(made: Any) -> None:
+    found = tables(made(encoder="unet"))
+    assert found["6"].cell("hd", "unet").value == pytest.approx(4)
+    assert found["2"].cell("hd", "model").command == "bench run -m mapping -d mapping"
+    assert found["2"].cell("hd", "experts").value == pytest.approx(1.5)
+
+
 def test_another_method_may_stand_in_the_main_tables(made: Any) -> None:
     found = tables(made("floor"))
     assert found["2"].cell("hd", "model").value == pytest.approx(4)

@@ -168,8 +168,14 @@ def test_only_readers_are_described_each_once() -> None:
 
 
 def test_the_perfect_mask_is_within_a_pixel_of_the_contours_it_was_made_of() -> None:
-    """Corners lie half a pixel from centres: the mask is exact, and the spline rounds corners."""
-    row = value(scored({}), "reference", PERFECT, metric="hd")
+    angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    ring = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    circles = (Contour(1, "endo", 20.2 + 7 * ring), Contour(1, "epi", 20.2 + 14 * ring))
+    reference = Segmentation(contours_to_labels(circles, SHAPE), circles)
+    task = ScoreTask(
+        "a", reference.labels, None, (10.0, 1.0, 1.0), reference_contours=reference.contours
+    )
+    row = value(score_readers(task, {}), "reference", PERFECT, metric="hd", z=1)
     assert row["status"] == "ok"
     assert 0 < row["value"] < 1.0
 

@@ -126,7 +126,10 @@ def _of_another(known: Sequence[Experiment], ours: Sequence[Experiment]) -> Mode
     base = (others or ours)[0]
 
     def wanted(**changes: Any) -> Column:
-        return Column(None, command(base, changes, METHOD))
+        # Nothing to differ from in no more than this: what has just these values will do.
+        asked = {**_WHOLE, **changes}
+        found = [e for e in ours if changes and asked.items() <= e.parameters.items()]
+        return Column(found[0]) if len(found) == 1 else Column(None, command(base, changes, METHOD))
 
     if len(others) > 1:
         names = ", ".join(repr(e.label) for e in others)
