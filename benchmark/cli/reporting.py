@@ -112,4 +112,10 @@ def _runs(paths: list[Path] | None, dataset: str | None, root: Path) -> list[Run
         where = f" of {dataset!r}" if dataset else ""
         raise DataError(f"There are no runs{where} in {root}.", "Run 'bench run' first.")
     found = read_runs(folders)
-    return [run for run in found if dataset in (None, run.dataset)] or found
+    chosen = [run for run in found if dataset in (None, run.dataset)]
+    if not chosen:
+        raise DataError(
+            f"None of these runs is of {dataset!r}.",
+            near_misses(str(dataset), {run.dataset for run in found}),
+        )
+    return chosen

@@ -163,7 +163,7 @@ def _named(table: Filled, name: str) -> str:
 _LATEX = {
     "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_",
     "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
-    "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", '"': "''",
+    "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}",
     "↑": "$\\uparrow$", "↓": "$\\downarrow$", "–": "--",  # noqa: RUF001 - the dash in tables
 }  # fmt: skip
 
