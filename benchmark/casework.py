@@ -106,6 +106,7 @@ class Work:
             "apex": reference.apex,
             "slice_positions": reference.slice_positions,
             "image": reference.image,
+            "mapped": reference.mapped,
             "reference_contours": reference.contours,
         }
         fault, doubt, drawn = "", None, None

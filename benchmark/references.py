@@ -16,6 +16,7 @@ from .labels import LabelMap
 from .masks import find_files
 from .nifti import read_grid, read_image, read_labels
 from .plugins import Dataset
+from .relaxation import MapKind, map_of
 from .types import Contour, Labels, Region, Role, Volume
 
 __all__ = ["DatasetReferences", "FolderReferences", "Reference", "References", "file_stamp"]
@@ -47,6 +48,7 @@ class Reference:
     apex: Apex = None
     slice_positions: tuple[float, ...] | None = None
     contours: tuple[Contour, ...] = ()
+    mapped: MapKind | None = None
 
 
 class References(Protocol):
@@ -278,4 +280,5 @@ class DatasetReferences:
         contours = found.reference.contours
         checked_contours(contours, target.shape)
         apex, positions = found.study.apex, target.slice_positions
-        return Reference(labels, Grid.of(target), target, apex, positions, contours)
+        mapped = map_of(found.study)
+        return Reference(labels, Grid.of(target), target, apex, positions, contours, mapped)

@@ -21,6 +21,7 @@ from .contours.files import read_contours
 from .contours.filling import outlined
 from .errors import BenchError, DataError
 from .fingerprint import combined
+from .image_counts import image_counts
 from .metrics.cards import definitions_hash, select
 from .metrics.definition import Metric
 from .metrics.probabilities import Probabilities
@@ -29,6 +30,8 @@ from .parquet import table_writer, write_table
 from .plugins import Dataset
 from .probabilities import PREFIX, read_probabilities
 from .progress import Reporter
+from .reader_scoring import score_readers
+from .relaxation import map_of
 from .scoring import TABLES, CaseScores, ScoreTask, arrow_schema, score_case, unreadable_case
 from .store import RunFolder, file_hash
 from .types import Case, Contour, Region
@@ -73,9 +76,10 @@ def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> No
         with table_writer(folder.path / f"{table}.parquet", arrow_schema(columns)) as writer:
             for case_id in rows:
                 writer.append(_rows(_part(parts, keys[case_id], table)))
+    images = image_counts(plan, lambda case_id: _loaded(plan.dataset, case_id))
     folder.finish(
         "score", key, seconds=round(time.perf_counter() - started, 3), cases=len(rows),
-        tables=_hashes(folder),
+        tables=_hashes(folder), **({"images": images} if images else {}),
     )  # fmt: skip
     shutil.rmtree(parts, ignore_errors=True)
 
@@ -154,24 +158,26 @@ def _score_case(
         "error": "error",
         "not_applicable": "not_applicable",
     }
-    scores = score_case(
-        ScoreTask(
-            case=case_id,
-            reference=case.reference.labels,
-            prediction=prediction,
-            spacing=target.spacing,
-            apex=study.apex,
-            slice_positions=target.slice_positions,
-            annotates=annotates,
-            produces=produces,
-            status=reasons.get(row["status"], "no_prediction"),
-            message=message,
-            image=target,
-            reference_contours=case.reference.contours,
-            compared_contours=contours,
-            probabilities=_probabilities(plan, row, maps),
-        )
+    task = ScoreTask(
+        case=case_id,
+        reference=case.reference.labels,
+        prediction=prediction,
+        spacing=target.spacing,
+        apex=study.apex,
+        slice_positions=target.slice_positions,
+        annotates=annotates,
+        produces=produces,
+        status=reasons.get(row["status"], "no_prediction"),
+        message=message,
+        image=target,
+        mapped=map_of(study),
+        reference_contours=case.reference.contours,
+        compared_contours=contours,
+        probabilities=_probabilities(plan, row, maps),
     )
+    scores = score_case(task)
+    if task.mapped:
+        scores = scores.joined(score_readers(task, case.readers))
     if plan.request.pictures and prediction is not None:
         _picture(plan, case, prediction)
     return scores

@@ -20,6 +20,7 @@ from .metrics.inputs import check_grids
 from .metrics.levels import LEVELS
 from .metrics.probabilities import Probabilities, checked_probabilities
 from .metrics.tables import COUNTS, FEATURES, FORMAT, SCORES, Row, arrow_schema, score_rows
+from .relaxation import MapKind
 from .types import Contour, Labels, Region, Volume, checked_labels, checked_spacing
 
 __all__ = [
@@ -60,13 +61,16 @@ class ScoreTask:
         message: The reason in words.
         reference_name: ``reference`` or a reader's name.
         compared_name: ``prediction`` or a reader's name.
-        image: On the labels' grid, for what needs intensities (core scar).
+        image: On the labels' grid, for what needs intensities (core scar, T1, T2).
+        mapped: Which map the image is, if it is one: then T1 or T2 of the myocardium is a feature.
         describe: Of which sides to give features: ``reference``, ``compared``.
         reference_contours: What the reference's contours are; with them come rows of contours.
         compared_contours: Those of what is compared; without, they are fitted to its labels.
         probabilities: For every region that the compared side gives probabilities of,
             ``(slice, row, column)`` in [0, 1]; or status and message where this case lacks them.
             None: calibration is not measured at all.
+        outline: Labels whose left ventricle says where the thirds lie; by default the reference.
+            Scored against several readers, a slice is in the same third for all of them.
 
     Raises:
         DataError: Labels, spacing, slice positions, image, contours and probabilities do not fit
@@ -90,6 +94,8 @@ class ScoreTask:
     reference_contours: tuple[Contour, ...] = ()
     compared_contours: tuple[Contour, ...] = ()
     probabilities: Mapping[Region, Probabilities] | None = None
+    mapped: MapKind | None = None
+    outline: Labels | None = None
 
     def __post_init__(self) -> None:
         spacing = checked_spacing(self.spacing)
@@ -104,6 +110,13 @@ class ScoreTask:
             raise DataError(
                 f"Case {self.case!r}: labels have shape {shape}, the image {self.image.shape} "
                 "(slice, row, column)."
+            )
+        if self.mapped and self.image is None:
+            raise DataError(f"Case {self.case!r}: the {self.mapped} map itself is missing.")
+        if self.outline is not None and self.outline.shape != shape:
+            raise DataError(
+                f"Case {self.case!r}: labels have shape {shape}, those of the outline "
+                f"{self.outline.shape}."
             )
         if self.slice_positions is not None and len(self.slice_positions) != shape[0]:
             raise DataError(
@@ -127,6 +140,14 @@ class CaseScores:
     scores: list[Row] = field(default_factory=list)
     counts: list[Row] = field(default_factory=list)
     features: list[Row] = field(default_factory=list)
+
+    def joined(self, more: CaseScores) -> CaseScores:
+        """These rows, then those of ``more``."""
+        return CaseScores(
+            [*self.scores, *more.scores],
+            [*self.counts, *more.counts],
+            [*self.features, *more.features],
+        )
 
 
 def score_case(

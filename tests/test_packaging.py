@@ -71,7 +71,7 @@ def test_the_wheel_holds_every_module_and_data_file_and_nothing_at_the_top(wheel
     assert {t for t in tops if not t.endswith(".dist-info")} == {"benchmark"}
     expected = {f"benchmark/{p.relative_to(ROOT / 'benchmark')}"
                 for p in (ROOT / "benchmark").rglob("*")
-                if p.suffix in (".py", ".txt", ".typed", ".json", ".npz")}  # fmt: skip
+                if p.suffix in (".py", ".txt", ".toml", ".typed", ".json", ".npz")}  # fmt: skip
     for folder in ("methods", "datasets"):
         expected |= {f"benchmark/{folder}/{p.name}" for p in (ROOT / folder).iterdir()
                      if p.is_file()}  # fmt: skip

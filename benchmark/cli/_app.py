@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import BenchError
-from . import doctor, explaining, listing, making, running, scoring, tables, tuning
+from . import doctor, explaining, listing, making, reporting, running, scoring, tables, tuning
 from ._shared import line
 
 __all__ = ["app", "run_app"]
@@ -58,6 +58,7 @@ app.command("explain")(explaining.explain_command)
 app.command("leaderboard")(tables.leaderboard_command)
 app.command("compare")(tables.compare_command)
 app.command("accept")(tables.accept_command)
+app.command("report")(reporting.report_command)
 app.add_typer(making.new_app, name="new")
 app.add_typer(doctor.doctor_app, name="doctor")
 app.command("check-method")(making.check_method_command)

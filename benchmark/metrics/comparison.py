@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..clinical import Feature, can_describe, core_of, features, missing_features
+from ..relaxation import missing_relaxation, relaxation
 from ..types import Label, Labels, Region
 from .calibration import MARGIN
 from .counts import Counts, confusion
@@ -84,7 +85,8 @@ class Comparison:
         self.shape = (reference.shape[0], reference.shape[1], reference.shape[2])
         positions = task.slice_positions or [z * task.spacing[0] for z in range(self.shape[0])]
         if any(can_describe(region, task.annotates) for region in _OUTLINES):
-            present = [bool(plane.any()) for plane in self.joint[:, 1:]]
+            held = self.joint[:, 1:] if task.outline is None else task.outline
+            present = [bool(plane.any()) for plane in held]
             self.thirds: Thirds = thirds(present, positions, task.apex)
         else:
             self.thirds = (
@@ -214,15 +216,29 @@ class Comparison:
                 core=self.cores[0],
                 empty="ref_empty",
             )
+            found += self._relaxation(self.labels[0], task.annotates, "ref_empty")
             yield from _feature_rows(task.case, task.reference_name, found)
         if "compared" in task.describe:
             if task.prediction is None:
                 found = missing_features(task.status, task.message)
+                if task.mapped:
+                    found += missing_relaxation(task.mapped, task.status, task.message)
             else:
                 found = features(
                     self.labels[1], task.spacing, regions=task.produces, core=self.cores[1]
                 )
+                found += self._relaxation(self.labels[1], task.produces, "pred_empty")
             yield from _feature_rows(task.case, task.compared_name, found)
+
+    def _relaxation(
+        self, labels: Labels, regions: Collection[Region], empty: Status
+    ) -> Iterator[Feature]:
+        """T1 or T2 of the myocardium, where the image is a map of it."""
+        task = self.task
+        if task.mapped and task.image is not None:
+            yield from relaxation(
+                labels, task.image, task.mapped, thirds=self.thirds, regions=regions, empty=empty
+            )
 
 
 def _feature_rows(case: str, source: str, found: Iterable[Feature]) -> Iterator[Row]:

@@ -1,0 +1,172 @@
+"""A paper's tables as Markdown, LaTeX, CSV and for a terminal: beside each number the published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ..text import csv_table, markdown_cell, markdown_table
+from .layout import Filled, PaperReport, shown, shown_published
+from .published import NOT_PUBLISHED, PublishedRow
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+__all__ = ["WRITERS", "csv_text", "latex", "markdown", "rich_view"]
+
+_ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
+
+
+def markdown(report: PaperReport, *, intervals: bool = False) -> str:
+    """The whole report, GitHub-flavoured.
+
+    Args:
+        report: What to write.
+        intervals: Whether to show 95 % intervals where the paper has none.
+    """
+    out = [f"# {markdown_cell(report.head[0])}\n\n"]
+    out += [f"{markdown_cell(line)}  \n" for line in report.head[1:]]
+    for table in report.tables:
+        out.append(f"\n## {markdown_cell(_heading(table))}\n\n")
+        rows = [
+            [markdown_cell(cell) for cell in line] for line in _lines(table, intervals=intervals)
+        ]
+        out += [markdown_table(list(map(markdown_cell, _header(table))), rows), "\n"]
+        out += [f"{markdown_cell(note)}  \n" for note in _notes(report, table)]
+        # As code, so that they can be copied as they are; a backtick would end it.
+        out += [f"({i}) run: `{text.replace('`', '')}`  \n" for i, text in _commands(table)]
+    return "".join(out)
+
+
+def csv_text(report: PaperReport, *, intervals: bool = True) -> str:
+    """One line per cell, every number in full, with the words the published one was read from."""
+    header = ["paper", "table", "row", "column", "value", "spread", "low", "high", "n", "missing",
+              "command", "filled_by", "letters", "published", "published_spread", "published_low",
+              "published_high", "quote", "note", "published_on"]  # fmt: skip
+    lines: list[list[object]] = []
+    for table in report.tables:
+        for row, column, ours, theirs in table.pairs():
+            lines.append(
+                [report.paper.name, table.published.number, row.name, column, ours.value,
+                 ours.spread, ours.low, ours.high, ours.n, ours.missing or ours.text, ours.command,
+                 table.filled_by.get(column), ours.letters, theirs.value, theirs.spread, theirs.low,
+                 theirs.high, theirs.quote, theirs.note if theirs.value is not None
+                 else NOT_PUBLISHED, report.caution]
+            )  # fmt: skip
+    return csv_table(header, lines)
+
+
+def latex(report: PaperReport, *, intervals: bool = False) -> str:
+    """Floats of plain LaTeX; no package is needed."""
+    out = [f"% {line}\n" for line in report.head]
+    for table in report.tables:
+        header = _header(table)
+        out += [
+            "\n\\begin{table}\n\\centering\n",
+            f"\\caption{{{_escaped(_heading(table))}}}\n",
+            f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}\n\\hline\n",
+        ]
+        lines = [header, *_lines(table, intervals=intervals)]
+        for i, line in enumerate(lines):
+            out.append(" & ".join(map(_escaped, line)) + " \\\\\n" + ("\\hline\n" if not i else ""))
+        out.append("\\hline\n\\end{tabular}\n\n")
+        out += [f"{_escaped(note)}\n\n" for note in _notes(report, table)]
+        out += [f"({i}) run: \\texttt{{{_escaped(text)}}}\n\n" for i, text in _commands(table)]
+        out.append("\\end{table}\n")
+    return "".join(out)
+
+
+def rich_view(report: PaperReport, *, intervals: bool = False) -> Group:
+    """The tables for a terminal; print it with a ``rich.console.Console``."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    parts: list[Table | Text] = [Text(report.head[0], style="bold"), *map(Text, report.head[1:])]
+    for table in report.tables:
+        view = Table(title=Text(_heading(table)), title_justify="left", title_style="bold")
+        first, *rest = _header(table)
+        view.add_column(Text(first), overflow="fold")
+        for i, title in enumerate(rest):
+            view.add_column(Text(title), justify="right", style="dim" if i % 2 else "")
+        for line in _lines(table, intervals=intervals):
+            view.add_row(*map(Text, line))
+        parts += [Text(""), view, *map(Text, _notes(report, table))]
+        parts += [Text(f"({i}) run: {text}") for i, text in _commands(table)]
+    return Group(*parts)
+
+
+#: By the name that ``--format`` takes.
+WRITERS: Mapping[str, Callable[..., str]] = {"markdown": markdown, "csv": csv_text, "latex": latex}
+
+
+def _heading(table: Filled) -> str:
+    number = table.published.number
+    name = number if number.startswith("Figure") else f"Table {number}"
+    return f"{name}. {table.published.title}"
+
+
+def _header(table: Filled) -> list[str]:
+    header = [""]
+    for title in table.titles.values():
+        header += [f"{title}: ours", "published"]
+    return header
+
+
+def _lines(table: Filled, *, intervals: bool) -> list[list[str]]:
+    return [_line(table, row, intervals) for row in table.published.rows.values()]
+
+
+def _line(table: Filled, row: PublishedRow, intervals: bool) -> list[str]:
+    line = [row.title + _ARROWS[row.better]]
+    for column in table.titles:
+        ours = shown(table.cell(row.name, column), row, table, intervals=intervals)
+        line += [ours, shown_published(table.published.cell(row.name, column))]
+    return line
+
+
+def _notes(report: PaperReport, table: Filled) -> list[str]:
+    """What stands below a table: the caution, what fills it, and what is doubtful."""
+    notes = [report.caution]
+    if table.published.tested:
+        notes.append(
+            "The paper marks cells with letters of significance; ours have none, as they are not "
+            "computed."
+        )
+    notes += table.notes
+    if table.filled_by:
+        told: dict[str, list[str]] = {}
+        for column, label in table.filled_by.items():
+            told.setdefault(label, []).append(_named(table, column))
+        by = "; ".join(f"{', '.join(names)}: {label}" for label, names in told.items())
+        notes.append(f"Filled by: {by}.")
+    for row, column, _, theirs in table.pairs():
+        if theirs.note:
+            notes.append(
+                f"{row.title}, {table.titles[column]}: published {shown_published(theirs)}; "
+                f"{theirs.note}."
+            )
+    return list(dict.fromkeys(notes))
+
+
+def _commands(table: Filled) -> list[tuple[int, str]]:
+    """What to type, by the number that stands in the cells."""
+    return list(enumerate(table.commands(), start=1))
+
+
+def _named(table: Filled, name: str) -> str:
+    """Title of a column or a row, or the name itself."""
+    row = table.published.rows.get(name)
+    return table.titles.get(name) or (row.title if row else name.replace("_", " "))
+
+
+_LATEX = {
+    "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_",
+    "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
+    "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}",
+    "↑": "$\\uparrow$", "↓": "$\\downarrow$", "–": "--",  # noqa: RUF001 - the dash in tables
+}  # fmt: skip
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(mark, mark) for mark in " ".join(text.split()))
