@@ -1,0 +1,220 @@
+"""The training of acsnet: three networks one after the other, and what is fitted between them.
+
+popescu2022, Training and evaluation: "All networks used the Adam optimizer with learning rate of
+10^-3"; "No early stopping or other methods that learn from the validation set were used in
+training": the last epoch is kept, and validation cases are not looked at. Epochs and batches are
+not given.
+
+Beside the networks' weights this leaves :data:`FITTED`, what was fitted (the clean-up and the
+latent space), and :data:`SECONDS`, what each stage took: the one file whose bytes differ between
+two trainings alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from benchmark import Case, Region, TrainContext
+from benchmark.atomic import replacing
+
+from . import _acs_autoencoder
+from ._acs_anatomy import Limits, failed
+from ._acs_cleanup import greedy_search
+from ._acs_latent import LatentSpace
+from ._acs_losses import AcsRegions
+from ._acs_pipeline import Clock
+from ._acs_preprocess import BRIGHTEST
+from ._acs_roi import cleaned
+from ._acs_samples import Drawn, gathered, roi_samples, shapes, tissue_samples
+from ._acs_tissue import whole
+from ._numerics import mixed
+from ._training import Samples, fit, outputs, step_seconds
+from ._weights import save_atomically
+
+if TYPE_CHECKING:
+    from ._objectives import Objective
+    from .acsnet import AcsNet
+
+__all__ = ["FITTED", "SECONDS", "limits_for", "masks_of", "objectives", "seconds_to_train", "train"]
+
+#: The files that training leaves beside the weights.
+FITTED = "fitted.pt"
+SECONDS = "stages.json"
+#: Of a whole training, where the progress bar has each stage end.
+_ENDS = {"roi": 0.4, "tissue": 0.8, "anatomy": 0.95}
+#: "beta = 0.6 in the first network to avoid over-cropping and down to beta = 0.4 in the second to
+#: limit outliers".
+BETAS = {"roi": 0.6, "tissue": 0.4}
+
+#: Share of the drawn slices that the checks may discard.
+_DISCARDED = 0.05
+
+Mask = NDArray[np.bool_]
+
+
+def objectives(method: AcsNet, network: nn.ModuleDict) -> dict[str, Objective]:
+    """What each of the networks is trained for, in order."""
+    regions = {"roi": (Region.LV,), "tissue": (Region.MYOCARDIUM, Region.SCAR)}
+    found: dict[str, Objective] = {
+        name: AcsRegions(network[name], regions[name], BETAS[name], method.tversky)
+        for name in regions
+        if name in network
+    }
+    return {**found, "anatomy": _acs_autoencoder.objective(_autoencoder(network))}
+
+
+def _autoencoder(network: nn.ModuleDict) -> _acs_autoencoder.AnatomicalAutoencoder:
+    found = network["anatomy"]
+    assert isinstance(found, _acs_autoencoder.AnatomicalAutoencoder)
+    return found
+
+
+def train(method: AcsNet, cases: Sequence[Case], context: TrainContext) -> dict[str, Any]:
+    """Train and fit everything; leave :data:`FITTED` and :data:`SECONDS` in the context's folder.
+
+    Returns:
+        The weights of all networks, on the CPU.
+
+    Raises:
+        DataError: No case has myocardium or none has enhancement; or one cannot be read.
+        PluginError: scikit-image or scikit-learn is not installed, or a loss diverged.
+    """
+    clock, seed = Clock(), context.seed
+    network = method.build(seed)
+    goals = objectives(method, network)
+    with clock("preprocess"):
+        stacks = gathered(
+            cases, method.size, method.style, lambda i: np.random.default_rng([seed, i, 3])
+        )
+
+    def fitted(stage: str, samples: Samples) -> None:
+        with clock(stage):
+            recipe = method.recipe_of(stage)
+            part = replace(context, report=_part(context.report, stage))
+            fit(network[stage], goals[stage], samples, None, recipe, part,
+                stage=stage, stages=(stage,))  # fmt: skip
+
+    def answers(stage: str, images: Tensor) -> Mask:
+        found = outputs(network[stage], goals[stage], images, context.device, method.precision)
+        return masks_of(list(found))
+
+    if "roi" in network:
+        fitted("roi", roi_samples(stacks, method.style_weight))
+    enhanced = [stack for stack in stacks if stack.has_enhancement]
+    rois = [_rois(method, stack, answers) for stack in enhanced]
+    learnt = tissue_samples(enhanced, rois, method.square, method.style_weight)
+    fitted("tissue", learnt)
+    with clock("cleanup"):
+        n = sum(len(s.images) for s in enhanced if not s.lge_like)  # LGE comes first
+        cleanup = greedy_search(
+            answers("tissue", learnt.images[:n])[:, 1], learnt.masks[:n, 1].numpy() > 0
+        )
+    masks, pixels = shapes(stacks, method.square)
+    fitted("anatomy", _acs_autoencoder.samples(list(masks), method.square))
+    with clock("latent"):
+        space = LatentSpace.fit(
+            _autoencoder(network), list(masks), pixels.tolist(),
+            limits_for(list(masks), pixels.tolist()),
+            points=method.latent_points, components=method.components, seed=mixed(seed, 4),
+        )  # fmt: skip
+    context.report(1000, 1000, {})
+    save_atomically(
+        {"cleanup": cleanup.state_dict(), "latent": space.state_dict()}, context.folder / FITTED
+    )
+    _write(context.folder / SECONDS, method, clock.seconds)
+    return {name: value.cpu() for name, value in network.state_dict().items()}
+
+
+def limits_for(masks: Sequence[Mask], spacings: Sequence[Sequence[float]]) -> Limits:
+    """The default limits of the five checks, or looser ones where these fit the masks badly.
+
+    "The numerical values for the thresholds were determined by ensuring no more than 5% of the
+    ground truth segmented slices would be discarded": said of the volume's checks, and held here
+    for the slices'. Where the defaults discard more, each limit is the looser of the default and
+    that of these masks. Never a stricter one: a few hearts say little of what there is.
+
+    Args:
+        masks: ``(row, column)`` each.
+        spacings: (row, column) mm of each.
+    """
+    default = Limits()
+    lost = sum(bool(failed(m, s, default)) for m, s in zip(masks, spacings, strict=True))
+    if lost <= _DISCARDED * len(masks):
+        return default
+    own = Limits.from_masks(masks, spacings, _DISCARDED)
+    return Limits(
+        defect_mm=max(default.defect_mm, own.defect_mm),
+        circularity=min(default.circularity, own.circularity),
+        thinnest_mm=min(default.thinnest_mm, own.thinnest_mm),
+        thickest_mm=max(default.thickest_mm, own.thickest_mm),
+    )
+
+
+def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str) -> float:
+    """How long the networks' trainings would take, from a few steps timed.
+
+    Args:
+        method: With its parameters.
+        cases: Some of those to train on.
+        of: How many there are.
+        device: To train on.
+    """
+    stacks = gathered(cases, method.size, method.style, np.random.default_rng)
+    enhanced = [stack for stack in stacks if stack.has_enhancement]
+    network = method.build()
+    samples = {
+        "roi": roi_samples(stacks, method.style_weight),
+        "tissue": tissue_samples(enhanced, [s.lv for s in enhanced], method.square, 1.0),
+        "anatomy": _acs_autoencoder.samples(list(shapes(stacks, method.square)[0]), method.square),
+    }
+    total = 0.0
+    for stage, objective in objectives(method, network).items():
+        recipe, few = method.recipe_of(stage), samples[stage]
+        steps = recipe.steps_per_epoch(round(few.units * of / len(cases))) * recipe.epochs
+        total += steps * step_seconds(network[stage], objective, few, recipe, device)
+    return total
+
+
+def masks_of(answers: Sequence[Mapping[Region, Tensor]]) -> Mask:
+    """``(n, region, y, x)``: where each region's probability reaches one half."""
+    logits = [torch.cat(list(part.values()), dim=1) for part in answers]
+    return np.asarray((torch.cat(logits) >= 0).cpu().numpy())
+
+
+def _rois(method: AcsNet, stack: Drawn, answers: Callable[[str, Tensor], Mask]) -> Mask:
+    """The regions that stage 2 learns on."""
+    if method.roi == "none":
+        middle = whole(stack.lv.shape[1:], method.square)
+        return np.broadcast_to(middle, stack.lv.shape)
+    images = torch.from_numpy(stack.images[:, None] / np.float32(BRIGHTEST))
+    return cleaned(answers("roi", images)[:, 0])
+
+
+def _part(
+    report: Callable[[int, int, Mapping[str, float]], None], stage: str
+) -> Callable[[int, int, Mapping[str, float]], None]:
+    """Tells the training of ``stage`` as its part of the whole."""
+    names = list(_ENDS)
+    i = names.index(stage)
+    low, high = (_ENDS[names[i - 1]] if i else 0.0), _ENDS[stage]
+
+    def part(step: int, of: int, values: Mapping[str, float]) -> None:
+        report(max(round(1000 * (low + (high - low) * step / of)), 1), 1000, values)
+
+    return part
+
+
+def _write(path: Path, method: AcsNet, seconds: Mapping[str, float]) -> None:
+    """What each stage took; of a training taken up after a kill, since then."""
+    rounded = {name: round(value, 3) for name, value in seconds.items()}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({"train_seconds": rounded}, indent=2) + "\n", "utf-8")
