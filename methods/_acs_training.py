@@ -119,7 +119,7 @@ def train(method: AcsNet, cases: Sequence[Case], context: TrainContext) -> dict[
             answers("tissue", learnt.images[:n])[:, 1], learnt.masks[:n, 1].numpy() > 0
         )
     masks, pixels = shapes(stacks, method.square)
-    fitted("anatomy", _acs_autoencoder.samples(list(masks), method.square))
+    fitted("anatomy", _acs_autoencoder.samples(list(masks), _autoencoder(network).size))
     with clock("latent"):
         space = LatentSpace.fit(
             _autoencoder(network), list(masks), pixels.tolist(),
@@ -174,7 +174,9 @@ def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str
     samples = {
         "roi": roi_samples(stacks, method.style_weight),
         "tissue": tissue_samples(enhanced, [s.lv for s in enhanced], method.square, 1.0),
-        "anatomy": _acs_autoencoder.samples(list(shapes(stacks, method.square)[0]), method.square),
+        "anatomy": _acs_autoencoder.samples(
+            list(shapes(stacks, method.square)[0]), _autoencoder(network).size
+        ),
     }
     total = 0.0
     for stage, objective in objectives(method, network).items():

@@ -16,6 +16,7 @@ those of the volume.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -50,6 +51,8 @@ Mask = NDArray[np.bool_]
 _log = logging.getLogger("benchmark")
 #: Cases by which the time of training is judged.
 _FEW = 8
+#: The autoencoder halves its square six times, so its own is the next multiple of this.
+_HALVED = 64
 #: Fields that change nothing but predictions, and what they are for training.
 _PREDICTION = {"cleanup": True, "anatomy": True, "keep_valid": False, "volumetric": True}
 
@@ -80,8 +83,8 @@ class AcsNet(Learned):
     }  # fmt: skip
 
     size: int = Field(128, gt=0, description="side in pixels of the square that stage 1 sees")
-    square: int = Field(128, gt=0, description="side in pixels of the square of stages 2 and 3")
-    filters: int = Field(8, gt=0, description="of stage 1's first level; stage 2 has twice as many")
+    square: int = Field(96, gt=0, description="side in pixels of the square of stages 2 and 3")
+    filters: int = Field(4, gt=0, description="of stage 1's first level; stage 2 has twice as many")
     tversky: Literal["printed", "usual"] = Field(
         "printed", description="form of the loss's Tversky half"
     )
@@ -106,7 +109,7 @@ class AcsNet(Learned):
     @model_validator(mode="after")
     def _sizes_fit(self) -> AcsNet:
         """The networks' levels must divide the sizes."""
-        for name, value, factor in (("size", self.size, 16), ("square", self.square, 64)):
+        for name, value, factor in (("size", self.size, 16), ("square", self.square, 16)):
             if value % factor:
                 raise ValueError(f"{name} {value} is not a multiple of {factor}")
         return self
@@ -126,7 +129,9 @@ class AcsNet(Learned):
         makers: dict[str, Callable[[], Module]] = {
             "roi": lambda: ResUNet(self.filters, 1),
             "tissue": lambda: ResUNet(2 * self.filters, 2),
-            "anatomy": lambda: AnatomicalAutoencoder(self.square, channels=self.code_channels),
+            "anatomy": lambda: AnatomicalAutoencoder(
+                math.ceil(self.square / _HALVED) * _HALVED, channels=self.code_channels
+            ),
         }
         networks = torch.nn.ModuleDict()
         for name, make in makers.items():
