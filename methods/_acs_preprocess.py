@@ -147,7 +147,7 @@ def equalised(values: NDArray[np.floating[Any]], frame: Frame) -> Floats:
     except ImportError:
         raise PluginError(
             "acsnet equalises images with scikit-image, which is not installed.",
-            "pip install scarbench[acsnet]",
+            "pip install 'scarbench[acsnet]'",
         ) from None
 
     out = np.zeros(values.shape, dtype=np.float32)

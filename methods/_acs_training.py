@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -32,10 +31,8 @@ from ._acs_cleanup import greedy_search
 from ._acs_latent import LatentSpace
 from ._acs_losses import AcsRegions
 from ._acs_pipeline import Clock
-from ._acs_preprocess import BRIGHTEST
-from ._acs_roi import cleaned
-from ._acs_samples import Drawn, gathered, roi_samples, shapes, tissue_samples
-from ._acs_tissue import whole
+from ._acs_samples import gathered, roi_samples, shapes, tissue_samples
+from ._acs_stages import FITTED, masks_of, regions
 from ._numerics import mixed
 from ._training import Samples, fit, outputs, step_seconds
 from ._weights import save_atomically
@@ -44,10 +41,9 @@ if TYPE_CHECKING:
     from ._objectives import Objective
     from .acsnet import AcsNet
 
-__all__ = ["FITTED", "SECONDS", "limits_for", "masks_of", "objectives", "seconds_to_train", "train"]
+__all__ = ["SECONDS", "limits_for", "objectives", "seconds_to_train", "train"]
 
-#: The files that training leaves beside the weights.
-FITTED = "fitted.pt"
+#: The file in which training leaves what each stage took.
 SECONDS = "stages.json"
 #: Of a whole training, where the progress bar has each stage end.
 _ENDS = {"roi": 0.4, "tissue": 0.8, "anatomy": 0.95}
@@ -110,7 +106,7 @@ def train(method: AcsNet, cases: Sequence[Case], context: TrainContext) -> dict[
     if "roi" in network:
         fitted("roi", roi_samples(stacks, method.style_weight))
     enhanced = [stack for stack in stacks if stack.has_enhancement]
-    rois = [_rois(method, stack, answers) for stack in enhanced]
+    rois = [regions(method, stack.images, answers) for stack in enhanced]
     learnt = tissue_samples(enhanced, rois, method.square, method.style_weight)
     fitted("tissue", learnt)
     with clock("cleanup"):
@@ -184,21 +180,6 @@ def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str
         steps = recipe.steps_per_epoch(round(few.units * of / len(cases))) * recipe.epochs
         total += steps * step_seconds(network[stage], objective, few, recipe, device)
     return total
-
-
-def masks_of(answers: Sequence[Mapping[Region, Tensor]]) -> Mask:
-    """``(n, region, y, x)``: where each region's probability reaches one half."""
-    logits = [torch.cat(list(part.values()), dim=1) for part in answers]
-    return np.asarray((torch.cat(logits) >= 0).cpu().numpy())
-
-
-def _rois(method: AcsNet, stack: Drawn, answers: Callable[[str, Tensor], Mask]) -> Mask:
-    """The regions that stage 2 learns on."""
-    if method.roi == "none":
-        middle = whole(stack.lv.shape[1:], method.square)
-        return np.broadcast_to(middle, stack.lv.shape)
-    images = torch.from_numpy(stack.images[:, None] / np.float32(BRIGHTEST))
-    return cleaned(answers("roi", images)[:, 0])
 
 
 def _part(

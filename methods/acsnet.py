@@ -18,35 +18,27 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, model_validator
 
 from benchmark import Case, Method, Segmentation, Study, TrainContext
-from benchmark.errors import BenchError, PluginError, UsageError
+from benchmark.errors import UsageError
 
-from ._acs_pipeline import Clock, Found, agreed
-from ._acs_preprocess import BRIGHTEST, prepare
-from ._acs_roi import cleaned
-from ._acs_tissue import seen, whole
 from ._learned import WEIGHTS, Learned
 from ._recipe import Recipe
 
 if TYPE_CHECKING:
     from torch.nn import Module, ModuleDict
 
-    from ._acs_autoencoder import AnatomicalAutoencoder
     from ._acs_cleanup import Cleanup
     from ._acs_latent import LatentSpace
+    from ._acs_pipeline import Found
     from ._objectives import Objective
     from ._training import Samples
 
 __all__ = ["AcsNet"]
-
-Mask = NDArray[np.bool_]
 
 _log = logging.getLogger("benchmark")
 #: Cases by which the time of training is judged.
@@ -205,29 +197,9 @@ class AcsNet(Learned):
 
     def find(self, study: Study) -> Found:
         """What each stage finds in ``study``, and its seconds; errors as :meth:`predict`."""
-        clock = Clock()
-        cleanup, space = self.fitted()  # before the clock starts: loaded once for all studies
-        self.network()
-        with clock("preprocess"):
-            prepared = prepare(study, self.size)
-        images, frame = prepared.images, prepared.frame
-        with clock("roi"):
-            roi = self._regions(images)
-        with clock("tissue"):
-            segmented, enhancement = self._tissues(images, roi)
-        if self.cleanup:
-            with clock("cleanup"):
-                enhancement = cleanup(enhancement)
-        corrected = segmented
-        if self.anatomy:
-            with clock("anatomy"):
-                corrected = self._corrected(segmented, frame.pixel, space)
-        with clock("volume"):
-            limits = space.limits if self.anatomy else None
-            final, dropped = agreed(corrected, frame, limits, self.volumetric)
-        return Found(
-            images, frame, roi, segmented, enhancement, corrected, final, dropped, clock.seconds
-        )
+        from ._acs_stages import find
+
+        return find(self, study)
 
     def fitted(self) -> tuple[Cleanup, LatentSpace]:
         """What training fitted beside the networks, loaded once by each process.
@@ -235,59 +207,13 @@ class AcsNet(Learned):
         Raises:
             PluginError: It is not there or damaged.
         """
-        from ._acs_training import FITTED
+        from ._acs_stages import FITTED, read_fitted
 
         path = self.model / FITTED
         stamp = path.stat().st_mtime_ns if path.exists() else None
         if self._fitted is None or self._fitted[0] != (path, stamp):
-            self._fitted = ((path, stamp), _read(path))
+            self._fitted = ((path, stamp), read_fitted(path))
         return self._fitted[1]
-
-    def _regions(self, images: NDArray[np.float32]) -> Mask:
-        import torch
-
-        from ._acs_training import masks_of
-
-        if self.roi == "none":
-            return np.broadcast_to(whole(images.shape[1:], self.square), images.shape).copy()
-        objective = self.objectives(self.network())["roi"]
-        inputs = torch.from_numpy(images[:, None] / np.float32(BRIGHTEST))
-        return cleaned(masks_of(self.answers(objective, inputs))[:, 0])
-
-    def _tissues(self, images: NDArray[np.float32], roi: Mask) -> tuple[Mask, Mask]:
-        """Stage 2's myocardium and enhancement; empty where there is no region."""
-        import torch
-
-        from ._acs_training import masks_of
-
-        found = np.zeros((2, *roi.shape), dtype=bool)
-        shown = np.flatnonzero(roi.any(axis=(1, 2)))
-        if not len(shown):
-            return found[0], found[1]
-        squares = [seen(images[k], roi[k], self.square) for k in shown]
-        inputs = torch.from_numpy(np.stack([image for image, _ in squares])[:, None])
-        masks = masks_of(self.answers(self.objectives(self.network())["tissue"], inputs))
-        for k, both, (_, window) in zip(shown, masks, squares, strict=True):
-            for mask, into in zip(both, found[:, k], strict=True):
-                window.paste(mask, into)
-        return found[0], found[1]
-
-    def _autoencoder(self) -> AnatomicalAutoencoder:
-        from ._acs_autoencoder import AnatomicalAutoencoder
-
-        found = self.network()["anatomy"]
-        assert isinstance(found, AnatomicalAutoencoder)
-        return found
-
-    def _corrected(self, segmented: Mask, pixel: tuple[float, float], space: LatentSpace) -> Mask:
-        autoencoder = self._autoencoder()
-        out = np.zeros_like(segmented)
-        for wall, corrected in zip(segmented, out, strict=True):
-            if wall.any():
-                corrected[:] = space.correct(
-                    autoencoder, wall, pixel, keep_valid=self.keep_valid
-                ).mask
-        return out
 
     @property
     def epoch_count(self) -> int | None:
@@ -312,26 +238,3 @@ class AcsNet(Learned):
             **state,
             "__pydantic_private__": {**state["__pydantic_private__"], "_fitted": None},
         }
-
-
-def _read(path: Path) -> tuple[Cleanup, LatentSpace]:
-    from pickle import UnpicklingError
-
-    import torch
-
-    from ._acs_cleanup import Cleanup
-    from ._acs_latent import LatentSpace
-
-    if not path.is_file():
-        raise PluginError(f"There is no latent space at {path}.", "Train the method first.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return Cleanup.from_state(state["cleanup"]), LatentSpace.from_state(state["latent"])
-    except (
-        RuntimeError, UnpicklingError, EOFError, OSError, KeyError, TypeError, ValueError,
-        AttributeError, BenchError,
-    ) as error:  # fmt: skip
-        raise PluginError(
-            f"{path} holds no clean-up and latent space ({type(error).__name__}).",
-            "Train the method again.",
-        ) from error

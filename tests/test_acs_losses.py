@@ -61,7 +61,7 @@ def test_the_usual_form_is_the_dice_loss_at_one_half_and_the_printed_one_is_not(
     assert tversky_loss(*HAND, beta=0.5, smooth=0).item() < dice - 0.05
 
 
-def test_a_greater_beta_makes_false_pixels_dearer_in_one_half_and_missed_ones_in_the_other() -> None:
+def test_beta_makes_false_pixels_dear_in_one_half_and_missed_ones_in_the_other() -> None:
     false, missed = (logit(0.9, 0.9), truth(1, 0)), (logit(0.9, 0.1), truth(1, 1))
     for half, dearer, cheaper in (
         (tversky_loss, false, missed),

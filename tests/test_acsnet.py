@@ -41,8 +41,8 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 
 
-QUICK_PARAMETERS = 0
-PAPER_PARAMETERS: dict[str, int] = {}
+QUICK_PARAMETERS = 1_471_096
+PAPER_PARAMETERS = {"roi": 8_288_673, "tissue": 33_133_442, "anatomy": 3_212_049}
 
 
 def ring(outer: float, inner: float, n: int = 64, at: tuple[float, float] | None = None) -> Mask:
@@ -268,7 +268,7 @@ def test_the_cavity_is_what_a_ring_encloses_also_when_it_is_open() -> None:
     np.testing.assert_array_equal(cavity(closed, c_shaped=False), ring(14, -1))
     opened = closed & ~((np.mgrid[:64, :64][1] > 31) & (abs(np.mgrid[:64, :64][0] - 31.5) < 4))
     assert is_c_shaped(opened)
-    assert dice(cavity(opened, c_shaped=True), ring(14, -1)) > 0.95
+    assert dice(cavity(opened, c_shaped=True), ring(14, -1)) > 0.94  # and some of the gap
     assert not (cavity(opened, c_shaped=True) & opened).any()
 
 
@@ -433,8 +433,9 @@ def test_every_answer_passes_the_checks_of_slice_and_volume(
         "bright": lambda: np.full(shape, 4000.0),
         "empty": lambda: np.zeros(shape),
         "blobs": lambda: np.kron(rng.random((shape[0], 12, 12)), np.ones((1, 8, 8))),
-        "heart": lambda: heart(slices=shape[0]).study.target.voxels
-        + rng.normal(0, 0.3, (shape[0], 64, 64)),
+        "heart": lambda: (
+            heart(slices=shape[0]).study.target.voxels + rng.normal(0, 0.3, (shape[0], 64, 64))
+        ),
     }[kind]()
     affine = None
     if turn is not None:
@@ -557,5 +558,8 @@ def test_the_time_of_training_is_estimated_from_a_few_steps(tmp_path: Path) -> N
 
 
 def test_looking_at_it_imports_neither_torch_nor_scikit_image() -> None:
-    code = "import sys, benchmark.methods.acsnet; sys.exit(bool({'torch', 'skimage'} & {*sys.modules}))"
+    code = (
+        "import sys, benchmark.methods.acsnet; "
+        "sys.exit(bool({'torch', 'skimage'} & {*sys.modules}))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
