@@ -86,7 +86,8 @@ def styled(
 
     Args:
         case: With a label map.
-        donors: Of which one lends its histogram; at least one.
+        donors: All LGE scans: one lends its histogram, all together the share of slices that
+            have enhancement.
         size: Side of the square.
         rng: What is drawn at random.
 
@@ -184,8 +185,7 @@ def gathered(
     found = [d for d in (drawn(case, size) for case in cases) if d is not None]
     if not found:
         raise DataError("No training case has myocardium.", "Choose a split that has some.")
-    donors = [d for d in found if d.has_enhancement]
-    if not donors:
+    if not any(d.has_enhancement for d in found):
         raise DataError(
             "No training case has enhancement, and acsnet's second stage learns from no other.",
             "Choose a split that has some.",
@@ -193,7 +193,7 @@ def gathered(
     if not style:
         return found
     made = [
-        styled(case, donors, size, rng(i))
+        styled(case, found, size, rng(i))
         for i, case in enumerate(cases)
         if {"lge", "cine"} <= set(case.study.images)
     ]

@@ -6,8 +6,8 @@ training": the last epoch is kept, and validation cases are not looked at. Epoch
 not given.
 
 Beside the networks' weights this leaves :data:`FITTED`, what was fitted (the clean-up and the
-latent space), and :data:`SECONDS`, what each stage took: the one file whose bytes differ between
-two trainings alike.
+latent space), and :data:`SECONDS`, what each stage took, in training and in predicting: the one
+file whose bytes differ between two trainings alike.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,7 @@ from ._acs_latent import LatentSpace
 from ._acs_losses import AcsRegions
 from ._acs_pipeline import Clock
 from ._acs_samples import gathered, roi_samples, shapes, tissue_samples
-from ._acs_stages import FITTED, masks_of, regions
+from ._acs_stages import FITTED, find, masks_of, regions
 from ._numerics import mixed
 from ._training import Samples, fit, outputs, step_seconds
 from ._weights import save_atomically
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from ._objectives import Objective
     from .acsnet import AcsNet
 
-__all__ = ["SECONDS", "limits_for", "objectives", "seconds_to_train", "train"]
+__all__ = ["SECONDS", "keep_seconds", "limits_for", "objectives", "seconds_to_train", "train"]
 
 #: The file in which training leaves what each stage took.
 SECONDS = "stages.json"
@@ -51,6 +50,8 @@ _ENDS = {"roi": 0.4, "tissue": 0.8, "anatomy": 0.95}
 #: limit outliers".
 BETAS = {"roi": 0.6, "tissue": 0.4}
 
+#: Cases that are predicted after training, to time the stages of that.
+_TIMED = 2
 #: Share of the drawn slices that the checks may discard.
 _DISCARDED = 0.05
 
@@ -59,10 +60,10 @@ Mask = NDArray[np.bool_]
 
 def objectives(method: AcsNet, network: nn.ModuleDict) -> dict[str, Objective]:
     """What each of the networks is trained for, in order."""
-    regions = {"roi": (Region.LV,), "tissue": (Region.MYOCARDIUM, Region.SCAR)}
+    heads = {"roi": (Region.LV,), "tissue": (Region.MYOCARDIUM, Region.SCAR)}
     found: dict[str, Objective] = {
-        name: AcsRegions(network[name], regions[name], BETAS[name], method.tversky)
-        for name in regions
+        name: AcsRegions(network[name], heads[name], BETAS[name], method.tversky)
+        for name in heads
         if name in network
     }
     return {**found, "anatomy": _acs_autoencoder.objective(_autoencoder(network))}
@@ -74,15 +75,18 @@ def _autoencoder(network: nn.ModuleDict) -> _acs_autoencoder.AnatomicalAutoencod
     return found
 
 
-def train(method: AcsNet, cases: Sequence[Case], context: TrainContext) -> dict[str, Any]:
-    """Train and fit everything; leave :data:`FITTED` and :data:`SECONDS` in the context's folder.
+def train(
+    method: AcsNet, cases: Sequence[Case], context: TrainContext
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """Train and fit everything; leave :data:`FITTED` in the context's folder.
 
     Returns:
-        The weights of all networks, on the CPU.
+        The weights of all networks, on the CPU; and the seconds of each stage.
 
     Raises:
         DataError: No case has myocardium or none has enhancement; or one cannot be read.
-        PluginError: scikit-image or scikit-learn is not installed, or a loss diverged.
+        PluginError: scikit-image is not installed, a loss diverged, or the autoencoder decodes no
+            anatomical myocardium at all.
     """
     clock, seed = Clock(), context.seed
     network = method.build(seed)
@@ -126,8 +130,30 @@ def train(method: AcsNet, cases: Sequence[Case], context: TrainContext) -> dict[
     save_atomically(
         {"cleanup": cleanup.state_dict(), "latent": space.state_dict()}, context.folder / FITTED
     )
-    _write(context.folder / SECONDS, method, clock.seconds)
-    return {name: value.cpu() for name, value in network.state_dict().items()}
+    return {name: value.cpu() for name, value in network.state_dict().items()}, clock.seconds
+
+
+def keep_seconds(trained: AcsNet, cases: Sequence[Case], train: Mapping[str, float]) -> None:
+    """Write :data:`SECONDS` into the folder of ``trained``.
+
+    Args:
+        trained: Bound to what training left.
+        cases: The first of these are predicted, to time the stages of that.
+        train: Seconds of each stage of training; after a kill, of what was done since then.
+    """
+    predict: dict[str, float] = {}
+    slices = 0
+    for case in cases[:_TIMED]:
+        found = find(trained, case.study)
+        slices += len(found.images)
+        for stage, seconds in found.seconds.items():
+            predict[stage] = predict.get(stage, 0.0) + seconds
+    told = {
+        "train_seconds": {stage: round(seconds, 3) for stage, seconds in train.items()},
+        "predict_seconds_per_slice": {s: round(v / slices, 5) for s, v in predict.items()},
+    }
+    with replacing(trained.model / SECONDS) as temporary:
+        temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def limits_for(masks: Sequence[Mask], spacings: Sequence[Sequence[float]]) -> Limits:
@@ -194,10 +220,3 @@ def _part(
         report(max(round(1000 * (low + (high - low) * step / of)), 1), 1000, values)
 
     return part
-
-
-def _write(path: Path, method: AcsNet, seconds: Mapping[str, float]) -> None:
-    """What each stage took; of a training taken up after a kill, since then."""
-    rounded = {name: round(value, 3) for name, value in seconds.items()}
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"train_seconds": rounded}, indent=2) + "\n", "utf-8")

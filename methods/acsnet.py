@@ -54,8 +54,10 @@ class AcsNet(Learned):
 
     The quick profile departs from the paper in the size of squares and networks, in epochs, batch,
     a one-cycle schedule and random affine maps of training samples, which the paper does not have:
-    it is what two CPU cores can train in minutes. Core scar follows from scar and myocardium, in
-    the engine, by the paper's own rule.
+    it is what two CPU cores can train in minutes. Validation cases are not looked at in any profile
+    ("No early stopping or other methods that learn from the validation set were used").
+
+    Core scar follows from scar and myocardium, in the engine, by the paper's own rule.
     """
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -153,7 +155,8 @@ class AcsNet(Learned):
         Raises:
             UsageError: There is no case to learn from.
             DataError: No case has myocardium or none has scar; or one cannot be read.
-            PluginError: scikit-image or scikit-learn is not installed, or a loss diverged.
+            PluginError: scikit-image is not installed, a loss diverged, or the autoencoder decodes
+                no anatomical myocardium at all.
         """
         from . import _acs_training
         from ._numerics import reproducible
@@ -162,8 +165,10 @@ class AcsNet(Learned):
         if not cases:
             raise UsageError("There are no training cases.", "Choose a split that has some.")
         with reproducible(context.threads):
-            state = _acs_training.train(self, cases, context)
+            state, seconds = _acs_training.train(self, cases, context)
             save_atomically(state, context.folder / WEIGHTS)
+            trained = self.at(context.folder, context.device)
+            _acs_training.keep_seconds(trained, cases, seconds)
 
     def samples(self, cases: Sequence[Case]) -> Samples:
         """What stage 1 learns from; stage 2's follow from what that finds."""

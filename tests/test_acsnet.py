@@ -384,9 +384,11 @@ def test_every_stage_is_timed(trained: AcsNet) -> None:
     found = trained.find(heart().study)
     assert list(found.seconds) == ["preprocess", "roi", "tissue", "cleanup", "anatomy", "volume"]
     assert all(seconds > 0 for seconds in found.seconds.values())
-    told = json.loads((trained.model / "stages.json").read_text())["train_seconds"]
-    assert list(told) == ["preprocess", "roi", "tissue", "cleanup", "anatomy", "latent"]
-    assert all(seconds >= 0 for seconds in told.values())
+    told = json.loads((trained.model / "stages.json").read_text())
+    stages = ["preprocess", "roi", "tissue", "cleanup", "anatomy", "latent"]
+    assert list(told["train_seconds"]) == stages
+    assert list(told["predict_seconds_per_slice"]) == list(found.seconds)
+    assert all(seconds >= 0 for kind in told.values() for seconds in kind.values())
 
 
 def promised(method: AcsNet, study: Study) -> int:
