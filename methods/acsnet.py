@@ -76,6 +76,7 @@ class AcsNet(Learned):
         },
     }  # fmt: skip
 
+    epochs: int = Field(10, gt=0, description="passes of stages 1 and 2 over their samples")
     size: int = Field(128, gt=0, description="side in pixels of the square that stage 1 sees")
     square: int = Field(96, gt=0, description="side in pixels of the square of stages 2 and 3")
     filters: int = Field(4, gt=0, description="of stage 1's first level; stage 2 has twice as many")
@@ -94,7 +95,7 @@ class AcsNet(Learned):
     )
     volumetric: bool = Field(True, description="remove slices that fail the checks of the volume")
     code_channels: int = Field(8, gt=0, description="of the autoencoder's first layer")
-    anatomy_epochs: int = Field(60, gt=0, description="passes of the autoencoder over its masks")
+    anatomy_epochs: int = Field(40, gt=0, description="passes of the autoencoder over its masks")
     latent_points: int = Field(2_000, gt=0, description="points sampled in the latent space")
     components: int = Field(5, gt=0, description="Gaussians of the latent space's mixture")
 
