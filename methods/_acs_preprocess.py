@@ -83,6 +83,13 @@ class Frame:
         _, y, x = self.spacing
         return (x, y) if self.turns % 2 else (y, x)
 
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """The rows and columns of the square that lie in the image."""
+        _, y, x = self.shape
+        rows, columns = (x, y) if self.turns % 2 else (y, x)
+        return _overlap(rows, self.size)[1], _overlap(columns, self.size)[1]
+
     def turned(self, values: NDArray[T]) -> NDArray[T]:
         """``(slice, row, column)`` of the grid from apex to base and turned, of its own size."""
         ordered = values[::-1] if self.reversed else values

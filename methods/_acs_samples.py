@@ -207,9 +207,13 @@ def gathered(
 
 
 def _chosen(images: Floats, labels: Labels, frame: Frame, present: Mask | None) -> Drawn | None:
+    from scipy import ndimage
+
     squares = frame.to_square(labels)
     regions = [r.mask(squares) for r in (Region.LV, Region.MYOCARDIUM, Region.SCAR)]
     lv, wall, scar = regions
+    # where a data set has no cavity, the region is what its walls enclose all the same
+    lv = np.stack([ndimage.binary_fill_holes(slice_) for slice_ in lv])
     chosen = wall.any(axis=(1, 2))
     if present is not None:
         chosen &= present

@@ -67,13 +67,14 @@ def find(method: AcsNet, study: Study) -> Found:
     if method.anatomy:
         autoencoder = network["anatomy"]
         assert isinstance(autoencoder, AnatomicalAutoencoder)
+        # Of what lies in the image alone: a correction is checked as the mask it becomes there.
+        inside = (slice(None), *frame.inside)
+        corrected = np.zeros_like(segmented)
         with clock("anatomy"):
-            corrected = np.stack(
-                [
-                    space.correct(autoencoder, wall, frame.pixel, keep_valid=method.keep_valid).mask
-                    for wall in segmented
-                ]
-            )
+            corrected[inside] = [
+                space.correct(autoencoder, wall, frame.pixel, keep_valid=method.keep_valid).mask
+                for wall in segmented[inside]
+            ]
     with clock("volume"):
         limits = space.limits if method.anatomy else None
         final, dropped = agreed(corrected, frame, limits, method.volumetric)

@@ -93,16 +93,16 @@ def test_labels_come_back_exactly_but_for_what_is_cut_off(
     back = frame.to_grid(square)
     assert back.shape == shape
     rows, columns = shape[1:]
-    inside = np.zeros(shape, dtype=bool)
-    cut = [slice(max((n - size) // 2, 0), None) for n in (rows, columns)]
     kept = back > 0
     np.testing.assert_array_equal(back[kept], labels[kept])
-    # all of a small image, the middle of a large one
+    # all of a small image, and of a large one a middle of which as much is cut off on either side
     assert kept.sum() == shape[0] * min(rows, size) * min(columns, size)
-    inside[:, cut[0], cut[1]] = True
-    if turns == 0:
-        assert not (kept & ~inside).any()
+    for axis, n in ((1, rows), (2, columns)):
+        lines = np.flatnonzero(kept.any(axis=(0, 3 - axis)))
+        assert abs(int(lines[0]) - (n - 1 - int(lines[-1]))) <= 1
     np.testing.assert_array_equal(frame.to_square(back), square)
+    assert (square[(slice(None), *frame.inside)] > 0).all()
+    assert (square > 0).sum() == kept.sum()
 
 
 @pytest.mark.parametrize("shape", [(3, 200, 231), (2, 97, 41), (1, 192, 192)])

@@ -289,6 +289,19 @@ def test_slices_without_myocardium_are_not_learnt_from() -> None:
     assert drawn(Case(case.study, Segmentation(np.zeros_like(labels))), 64) is None
 
 
+def test_the_region_is_filled_where_a_data_set_has_no_cavity() -> None:
+    case = heart()
+    labels = case.reference.labels
+    assert labels is not None
+    full, bare = (
+        drawn(Case(case.study, Segmentation(given)), 64)
+        for given in (labels, np.where(labels == 1, 0, labels))
+    )
+    assert full is not None
+    assert bare is not None
+    np.testing.assert_array_equal(full.lv, bare.lv)
+
+
 def test_stage_2_learns_from_cases_with_enhancement_and_stage_3_from_all() -> None:
     stacks = gathered([heart("a"), heart("b", 5, scar=False)], 64, style=False, rng=_rng)
     assert [s.has_enhancement for s in stacks] == [True, False]
