@@ -13,8 +13,8 @@ collapses. That fits both numbers of the sentence, so it is what is built. Where
 * The activation is not put after the encoding vector, in which Gaussians are to be fitted, nor
   after the last layer, whose output is a logit. Its slope is that of Keras, with which the paper's
   networks were made: 0.3. There is no normalisation between the layers.
-* No loss is named. It is cross-entropy plus Dice loss, as everywhere in this package: the sum that
-  the paper has for its other networks, at the beta that favours neither kind of error.
+* No loss is named. It is the sum of cross-entropy and Dice loss that this package trains with
+  elsewhere, which is near the paper's pair of losses where beta favours neither kind of error.
 * No augmentation is named. Masks are turned, mirrored, scaled and sheared: a myocardium so moved is
   still one.
 """

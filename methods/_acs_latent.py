@@ -243,8 +243,8 @@ class LatentSpace:
             return Correction(found, 0.0, valid_before)
         neighbour, found = self._nearest(start, tried)
         if found is None:
-            n = len(self.points)
-            reason = f"none of {n} anatomical masks is so with pixels of {tuple(spacing)} mm here"
+            n, (dy, dx) = len(self.points), spacing
+            reason = f"none of {n} anatomical masks is one here, with pixels of {dy:g} x {dx:g} mm"
             return Correction(np.zeros_like(given), 0.0, valid_before, reason=reason)
         end, low, high = self.points[neighbour], 1 - 1 / GRID, 1.0
         steps = [i / GRID for i in range(1, GRID)]

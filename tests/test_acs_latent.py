@@ -318,7 +318,7 @@ def test_where_no_point_is_valid_the_slice_is_empty_and_says_why() -> None:
     network = Given((20.0, 1.0, 0.0))
     found = space((20.0, 4.0, 0.0)).correct(network, ring(20, 8), (0.1, 0.1))
     assert not found.mask.any()
-    assert found.reason == "none of 1 anatomical masks is so with pixels of (0.1, 0.1) mm here"
+    assert found.reason == "none of 1 anatomical masks is one here, with pixels of 0.1 x 0.1 mm"
 
 
 def test_nothing_stays_nothing() -> None:
