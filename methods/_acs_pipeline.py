@@ -60,11 +60,12 @@ class Found:
 
     def labels(self) -> Labels:
         """Cavity, myocardium, and in it scar, on the study's grid."""
-        labels = np.zeros(self.myocardium.shape, dtype=np.uint8)
-        labels[enclosed(self.myocardium)] = Label.CAVITY
-        labels[self.myocardium] = Label.MYOCARDIUM
-        labels[self.myocardium & self.enhancement] = Label.SCAR
-        return self.frame.to_grid(labels)
+        wall = self.frame.to_grid(self.myocardium)
+        labels = np.zeros(wall.shape, dtype=np.uint8)
+        labels[enclosed(wall)] = Label.CAVITY
+        labels[wall] = Label.MYOCARDIUM
+        labels[wall & self.frame.to_grid(self.enhancement)] = Label.SCAR
+        return labels
 
 
 @dataclass
@@ -112,8 +113,9 @@ def agreed(
     from ._acs_anatomy import failed
     from ._acs_volume import kept_slices
 
-    walls = frame.to_square(frame.to_grid(myocardium))
+    # In the grid's own plane: a turn changes the last digits of what the checks compare.
     order = slice(None, None, -1 if frame.reversed else 1)
+    walls = frame.to_grid(myocardium)[order]
     dropped: dict[int, str] = {}
 
     def drop(k: int, why: str) -> None:
@@ -121,17 +123,15 @@ def agreed(
         walls[k] = False
 
     if limits is not None:
-        # as the grid has it: a turn changes the last digits of what the checks compare
-        for k, wall in enumerate(frame.to_grid(walls)[order]):
+        for k, wall in enumerate(walls):
             broken = failed(wall, frame.spacing[1:], limits) if wall.any() else ()
             if broken:
                 drop(k, f"fails {', '.join(broken)} on the image's grid")
-    if volumetric:
-        going = True
-        while going:
-            kept = kept_slices(walls | enclosed(walls), walls)
-            gone = np.flatnonzero(walls.any(axis=(1, 2)) & ~kept.slices)
-            for k in gone.tolist():
-                drop(k, kept.reasons[k])
-            going = bool(len(gone))
-    return walls, dropped
+    going = volumetric
+    while going:
+        kept = kept_slices(walls | enclosed(walls), walls)
+        gone = np.flatnonzero(walls.any(axis=(1, 2)) & ~kept.slices)
+        for k in gone.tolist():
+            drop(k, kept.reasons[k])
+        going = bool(len(gone))
+    return frame.to_square(walls[order]), dropped
