@@ -470,7 +470,7 @@ def test_what_the_image_cuts_off_is_dropped_and_the_volume_checked_again() -> No
     study = Study("x", {"lge": Volume(np.zeros((5, 64, 40)), (8.0, 1.5, 1.5))}, apex="first")
     frame = Frame.of(study, 64)
     rings = np.stack([ring(16, 10)] * 5)
-    rings[2] = ring(16, 10, at=(31.5, 20.0))  # part of it beyond the image's 40 columns
+    rings[2] = ring(16, 10, at=(31.5, 12.0))  # half of it beyond the image's 40 columns
     walls, dropped = agreed(rings, frame, Limits(), volumetric=False)
     assert list(dropped) == [2]
     assert "on the image's grid" in dropped[2]
