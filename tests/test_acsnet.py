@@ -217,6 +217,7 @@ def test_basal_slices_go_from_the_first_large_jump_of_the_area(
 # Stage 2's square
 
 
+@settings(deadline=None)
 @given(row=st.integers(0, 19), column=st.integers(0, 19), size=st.integers(1, 30))
 def test_a_square_cut_out_goes_back_where_it_was(row: int, column: int, size: int) -> None:
     mask = np.zeros((20, 20), dtype=bool)
