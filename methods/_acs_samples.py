@@ -33,7 +33,16 @@ from ._acs_tissue import Window, seen
 if TYPE_CHECKING:
     from ._training import Samples
 
-__all__ = ["Drawn", "drawn", "gathered", "roi_samples", "shapes", "styled", "tissue_samples"]
+__all__ = [
+    "Drawn",
+    "drawn",
+    "enhanced",
+    "gathered",
+    "roi_samples",
+    "shapes",
+    "styled",
+    "tissue_samples",
+]
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -179,17 +188,12 @@ def gathered(
         rng: The random numbers of the case of that index.
 
     Raises:
-        DataError: No case has myocardium, or none has enhancement; or as :func:`drawn`.
+        DataError: No case has myocardium; or as :func:`drawn`.
         PluginError: scikit-image is not installed.
     """
     found = [d for d in (drawn(case, size) for case in cases) if d is not None]
     if not found:
         raise DataError("No training case has myocardium.", "Choose a split that has some.")
-    if not any(d.has_enhancement for d in found):
-        raise DataError(
-            "No training case has enhancement, and acsnet's second stage learns from no other.",
-            "Choose a split that has some.",
-        )
     if not style:
         return found
     made = [
@@ -204,6 +208,20 @@ def gathered(
             "is not the paper's setting; --set style=false says so in the record."
         )
     return found + lge_like
+
+
+def enhanced(stacks: Sequence[Drawn]) -> list[Drawn]:
+    """Those that stage 2 learns from.
+
+    Raises:
+        DataError: No LGE scan has enhancement.
+    """
+    if not any(stack.enhancement.any() for stack in stacks if not stack.lge_like):
+        raise DataError(
+            "No training case has enhancement, and acsnet's second stage learns from no other.",
+            "Choose a split that has some.",
+        )
+    return [stack for stack in stacks if stack.has_enhancement]
 
 
 def _chosen(images: Floats, labels: Labels, frame: Frame, present: Mask | None) -> Drawn | None:

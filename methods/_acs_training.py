@@ -30,7 +30,7 @@ from ._acs_cleanup import greedy_search
 from ._acs_latent import LatentSpace
 from ._acs_losses import AcsRegions
 from ._acs_pipeline import Clock
-from ._acs_samples import gathered, roi_samples, shapes, tissue_samples
+from ._acs_samples import enhanced, gathered, roi_samples, shapes, tissue_samples
 from ._acs_stages import FITTED, find, masks_of, regions
 from ._numerics import mixed
 from ._training import Samples, fit, outputs, step_seconds
@@ -96,6 +96,8 @@ def train(
             cases, method.size, method.style, lambda i: np.random.default_rng([seed, i, 3])
         )
 
+    scarred = enhanced(stacks)
+
     def fitted(stage: str, samples: Samples) -> None:
         with clock(stage):
             recipe = method.recipe_of(stage)
@@ -109,12 +111,11 @@ def train(
 
     if "roi" in network:
         fitted("roi", roi_samples(stacks, method.style_weight))
-    enhanced = [stack for stack in stacks if stack.has_enhancement]
-    rois = [regions(method, stack.images, answers) for stack in enhanced]
-    learnt = tissue_samples(enhanced, rois, method.square, method.style_weight)
+    rois = [regions(method, stack.images, answers) for stack in scarred]
+    learnt = tissue_samples(scarred, rois, method.square, method.style_weight)
     fitted("tissue", learnt)
     with clock("cleanup"):
-        n = sum(len(s.images) for s in enhanced if not s.lge_like)  # LGE comes first
+        n = sum(len(s.images) for s in scarred if not s.lge_like)  # LGE comes first
         cleanup = greedy_search(
             answers("tissue", learnt.images[:n])[:, 1], learnt.masks[:n, 1].numpy() > 0
         )
@@ -182,7 +183,9 @@ def limits_for(masks: Sequence[Mask], spacings: Sequence[Sequence[float]]) -> Li
 
 
 def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str) -> float:
-    """How long the networks' trainings would take, from a few steps timed.
+    """How long the networks' trainings would take at most, from a few steps timed.
+
+    Stage 2 is taken to learn from all cases: how many have enhancement, a few do not say.
 
     Args:
         method: With its parameters.
@@ -191,11 +194,10 @@ def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str
         device: To train on.
     """
     stacks = gathered(cases, method.size, method.style, np.random.default_rng)
-    enhanced = [stack for stack in stacks if stack.has_enhancement]
     network = method.build()
     samples = {
         "roi": roi_samples(stacks, method.style_weight),
-        "tissue": tissue_samples(enhanced, [s.lv for s in enhanced], method.square, 1.0),
+        "tissue": tissue_samples(stacks, [s.lv for s in stacks], method.square, 1.0),
         "anatomy": _acs_autoencoder.samples(
             list(shapes(stacks, method.square)[0]), _autoencoder(network).size
         ),

@@ -231,7 +231,7 @@ class AcsNet(Learned):
         from ._acs_training import seconds_to_train
         from ._numerics import reproducible
 
-        few = cases[:_FEW]
+        few = cases[:: max(len(cases) // _FEW, 1)][:_FEW]  # from all over: the first may be alike
         if not few:
             return None
         with reproducible(context.threads):

@@ -27,7 +27,14 @@ from benchmark.methods._acs_networks import ResUNet
 from benchmark.methods._acs_pipeline import agreed
 from benchmark.methods._acs_preprocess import Frame
 from benchmark.methods._acs_roi import cleaned, middle_centre, nearest_component, pruned
-from benchmark.methods._acs_samples import drawn, gathered, roi_samples, shapes, tissue_samples
+from benchmark.methods._acs_samples import (
+    drawn,
+    enhanced,
+    gathered,
+    roi_samples,
+    shapes,
+    tissue_samples,
+)
 from benchmark.methods._acs_tissue import MARGIN, Window, cavity, seen, whole
 from benchmark.methods._acs_training import limits_for
 from benchmark.methods._acs_volume import kept_slices
@@ -308,8 +315,8 @@ def test_stage_2_learns_from_cases_with_enhancement_and_stage_3_from_all() -> No
     assert [s.has_enhancement for s in stacks] == [True, False]
     assert len(roi_samples(stacks, 0.5)) == 9
     assert len(shapes(stacks, 48)[0]) == 9
-    enhanced = [s for s in stacks if s.has_enhancement]
-    learnt = tissue_samples(enhanced, [s.lv for s in enhanced], 48, 0.5)
+    (scarred,) = enhanced(stacks)
+    learnt = tissue_samples([scarred], [scarred.lv], 48, 0.5)
     assert len(learnt) == 4
     assert learnt.masks.shape == (4, 2, 48, 48)
     assert learnt.masks[:, 1].sum() == stacks[0].enhancement.sum()
@@ -364,7 +371,7 @@ def test_what_cannot_be_learnt_from_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no training cases"):
         AcsNet(**TINY).train([], context(tmp_path))
     with pytest.raises(DataError, match="No training case has enhancement"):
-        gathered([heart(scar=False)], 64, style=False, rng=_rng)
+        enhanced(gathered([heart(scar=False)], 64, style=False, rng=_rng))
     case = heart()
     bare = Case(case.study, Segmentation(np.zeros(case.study.target.shape, dtype=np.uint8)))
     with pytest.raises(DataError, match="No training case has myocardium"):
@@ -566,7 +573,7 @@ def test_a_trained_method_travels_without_what_it_loaded(trained: AcsNet) -> Non
 
 def test_the_time_of_training_is_estimated_from_a_few_steps(tmp_path: Path) -> None:
     method = AcsNet(**{**TINY, "filters": 2})
-    seconds = method.estimate_seconds([heart()], context(tmp_path))
+    seconds = method.estimate_seconds([heart(scar=False)], context(tmp_path))
     assert seconds is not None
     assert seconds > 0
     assert method.estimate_seconds([], context(tmp_path)) is None
