@@ -36,7 +36,10 @@ def claims_markdown(verdicts: Sequence[Verdict]) -> str:
         f"averaged within each case. Two-sided test by {RESAMPLES} exchanges of the two methods "
         "within patients, corrected for the number of claims (Holm); the interval draws patients "
         "and seeds anew. `holds` and `the opposite` at a corrected p below 0.05 and an interval "
-        "without 0; `not shown` is no proof of equality.\n\n" + markdown_table(_HEADER, lines, left=3) + "\n" + "".join(notes)
+        "without 0; `not shown` is no proof of equality.\n\n"
+        + markdown_table(_HEADER, lines, left=3)
+        + "\n"
+        + "".join(notes)
     )
 
 
