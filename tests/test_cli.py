@@ -179,6 +179,19 @@ def test_list_is_json_for_programs_and_a_table_for_people(bench: Bench) -> None:
     assert {m["name"] for m in json.loads(out)["metrics"]} >= {"dice", "hd95", "assd", "masd"}
 
 
+def test_a_name_of_a_method_and_of_a_data_set_is_listed_as_both(bench: Bench) -> None:
+    code, out, _ = bench("list", "mapping")
+    assert code == 0
+    method, dataset = out.index("mapping (method, from"), out.index("mapping (dataset, from")
+    assert method < out.index("segments: ") < dataset < out.index("annotates: ")
+    code, out, _ = bench("list", "mapping", "--json")
+    both = json.loads(out)
+    assert (code, set(both)) == (0, {"methods", "datasets"})
+    assert both["methods"]["needs"] == ["t1", "t2"]
+    assert both["datasets"]["parameters"] == {}
+    assert json.loads(bench("list", "lge", "--json")[1])["name"] == "lge"
+
+
 def test_explain_says_all_that_is_on_the_card(bench: Bench) -> None:
     code, out, _ = bench("explain", "nsd@2mm")
     assert code == 0
