@@ -22,7 +22,15 @@ from .results import Run, unique_labels
 from .table import Quantity, is_excluded, select, tidy
 from .types import Region
 
-__all__ = ["COLUMNS", "WITHOUT_SCAR", "Leaderboard", "Row", "leaderboard", "one_dataset"]
+__all__ = [
+    "COLUMNS",
+    "WITHOUT_SCAR",
+    "Leaderboard",
+    "Row",
+    "default_columns",
+    "leaderboard",
+    "one_dataset",
+]
 
 #: What a leaderboard shows by default; the first decides the rank.
 COLUMNS = (
@@ -141,7 +149,7 @@ def leaderboard(
             and none named.
     """
     runs = one_dataset(runs, dataset)
-    columns = _columns(runs) if columns is None else tuple(columns)
+    columns = default_columns(runs) if columns is None else tuple(columns)
     rank_by = rank_by or columns[0]
     if rank_by not in columns:
         raise UsageError(
@@ -220,8 +228,8 @@ def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:
     return chosen
 
 
-def _columns(runs: Sequence[Run]) -> tuple[Quantity, ...]:
-    """What is shown by default: of regions that the data set annotates, as its runs say."""
+def default_columns(runs: Sequence[Run]) -> tuple[Quantity, ...]:
+    """What is shown by default of runs of one data set: regions that it annotates, as they say."""
     annotated = {str(region) for run in runs for region in run.record.annotates}
     if Region.SCAR in annotated:
         return COLUMNS

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -158,6 +159,25 @@ def test_new_check_run_compare_accept_leaderboard(bench: Bench, tmp_path: Path) 
     code, out, _ = bench("rerun", record)
     assert code == 0
     assert "reproduced" in out
+
+
+@pytest.mark.parametrize(
+    ("annotates", "region"), [(["myocardium", "scar"], "scar"), (["myocardium"], "myocardium")]
+)
+def test_tables_are_of_the_myocardium_where_scar_is_not_annotated(
+    bench: Bench, make_run: Any, annotates: list[str], region: str
+) -> None:
+    for name in ("one", "two"):
+        scores = [make_run.score(c, 0.5, region=r) for c in "ab" for r in ("scar", "myocardium")]
+        make_run(name, scores, record={"annotates": annotates})
+    code, out, _ = bench("leaderboard", "-d", "toy")
+    assert code == 0
+    assert f"Ranked by {region} dice." in out
+    code, out, _ = bench("compare", "-d", "toy")
+    assert code == 0
+    assert f"| {region} dice |" in out
+    for asked in ("scar", "myocardium"):
+        assert f"| {asked} dice |" in bench("compare", "-d", "toy", "--region", asked)[1]
 
 
 def test_json_is_all_there_is_on_stdout_even_if_a_plugin_prints(
