@@ -20,8 +20,17 @@ from .ranking import Standing, ranks, standings
 from .record import DatasetRecord
 from .results import Run, unique_labels
 from .table import Quantity, is_excluded, select, tidy
+from .types import Region
 
-__all__ = ["COLUMNS", "Leaderboard", "Row", "leaderboard", "one_dataset"]
+__all__ = [
+    "COLUMNS",
+    "WITHOUT_SCAR",
+    "Leaderboard",
+    "Row",
+    "default_columns",
+    "leaderboard",
+    "one_dataset",
+]
 
 #: What a leaderboard shows by default; the first decides the rank.
 COLUMNS = (
@@ -31,6 +40,15 @@ COLUMNS = (
     Quantity("scar", "absolute_volume_error_ml"),
     Quantity("myocardium", "dice"),
     Quantity("myocardium", "hd95", "3d"),
+)
+#: The same of data whose reference says nothing about scar. No volume: maps have gaps between
+#: slices that hold most of the heart.
+WITHOUT_SCAR = (
+    Quantity("myocardium", "dice"),
+    Quantity("myocardium", "hd95", "3d"),
+    Quantity("myocardium", "assd", "3d"),
+    Quantity("cavity", "dice"),
+    Quantity("cavity", "hd95", "3d"),
 )
 
 
@@ -104,7 +122,7 @@ def leaderboard(
     runs: Sequence[Run],
     dataset: str | None = None,
     *,
-    columns: Sequence[Quantity] = COLUMNS,
+    columns: Sequence[Quantity] | None = None,
     rank_by: Quantity | None = None,
     policy: Policy = Policy.WORST_CASE,
     roles: Sequence[str] = ("test",),
@@ -116,7 +134,8 @@ def leaderboard(
     Args:
         runs: What :func:`benchmark.table.read_runs` read; runs of other data sets are ignored.
         dataset: Its name; may be left out if all runs are of one.
-        columns: What to average.
+        columns: What to average; by default :data:`COLUMNS`, or :data:`WITHOUT_SCAR` where the
+            data set does not annotate scar.
         rank_by: Which column decides; by default the first. Undefined means rank last; methods
             that do not produce its region are listed without a rank.
         policy: What undefined values count as.
@@ -129,14 +148,14 @@ def leaderboard(
         UsageError: ``rank_by`` is not among the columns or has no direction, or several data sets
             and none named.
     """
-    columns = tuple(columns)
+    runs = one_dataset(runs, dataset)
+    columns = default_columns(runs) if columns is None else tuple(columns)
     rank_by = rank_by or columns[0]
     if rank_by not in columns:
         raise UsageError(
             f"Cannot rank by {rank_by}: it is no column.",
             f"There are: {', '.join(map(str, columns))}.",
         )
-    runs = one_dataset(runs, dataset)
     every = tidy(runs)
     table = select(every, columns, roles=roles)
     if table.empty:
@@ -207,6 +226,14 @@ def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:
         raise DataError(f"No run of {dataset or 'any data set'} was found. {there}",
                         "Run `bench run` first.")  # fmt: skip
     return chosen
+
+
+def default_columns(runs: Sequence[Run]) -> tuple[Quantity, ...]:
+    """What is shown by default of runs of one data set: regions that it annotates, as they say."""
+    annotated = {str(region) for run in runs for region in run.record.annotates}
+    if Region.SCAR in annotated:
+        return COLUMNS
+    return tuple(c for c in WITHOUT_SCAR if c.region in annotated) or COLUMNS
 
 
 def _reasons(table: pd.DataFrame, quantity: Quantity) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from .errors import UsageError, near_misses
 
@@ -51,8 +52,9 @@ def parse_spec(text: str) -> Spec:
 def parse_settings(items: Iterable[str]) -> dict[str, Any]:
     """``["a=1", "b=x y"]`` -> ``{"a": "1", "b": "x y"}``; only the first ``=`` parts.
 
-    A value that starts with ``[``, ``{`` or ``"`` is read as JSON; ``none`` and ``null`` are None;
-    all else stays text, which the plugin's own types then convert.
+    A value that starts with ``[``, ``{`` or ``"`` is read as JSON; ``none`` and ``null`` are None,
+    which :func:`validated` reads as the word where a field takes text; all else stays text, which
+    the plugin's own types then convert.
 
     Raises:
         UsageError: No ``=``, no key, a key given twice, or broken JSON.
@@ -115,6 +117,9 @@ def _split(spec: str, text: str) -> list[str]:
 def validated(plugin: type[P], name: str, values: Mapping[str, Any]) -> P:
     """The plugin with these parameters.
 
+    None is the word ``none`` for a field that takes words and not None: who types
+    ``encoder_weights=none`` means one of its values.
+
     Raises:
         UsageError: An unknown parameter (with near misses) or a value that does not fit its type.
     """
@@ -125,14 +130,36 @@ def validated(plugin: type[P], name: str, values: Mapping[str, Any]) -> P:
             raise UsageError(
                 f"{name!r} has no parameter {key!r}.", near_misses(key, plugin.model_fields)
             )
+    fields = plugin.model_fields
     try:
-        return plugin(**values)
+        return plugin(**{k: _worded(v, fields[k].annotation) for k, v in values.items()})
     except ValidationError as error:
         faults = "; ".join(_fault(e["loc"], e["type"], e.get("input"), e["msg"])
                            for e in error.errors())  # fmt: skip
         raise UsageError(
             f"Parameters of {name!r} do not fit: {faults}.", f"See 'bench list {name}'."
         ) from None
+
+
+def _worded(value: Any, annotation: Any) -> Any:
+    """``none`` for None, where the type has that word or any text, and not None itself."""
+    if value is not None:
+        return value
+    kinds = _alternatives(annotation)
+    takes_none = not kinds.isdisjoint({None, NoneType, Any, object})
+    return "none" if not takes_none and ("none" in kinds or str in kinds) else None
+
+
+def _alternatives(annotation: Any) -> set[Any]:
+    """The types and words of which a value of this type is one."""
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return set(inside)
+    if origin is Annotated:
+        return _alternatives(inside[0])
+    if origin in (Union, UnionType):
+        return set().union(*map(_alternatives, inside))
+    return {annotation}
 
 
 def _fault(place: tuple[int | str, ...], kind: str, value: Any, expected: str) -> str:

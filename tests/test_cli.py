@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -160,6 +161,25 @@ def test_new_check_run_compare_accept_leaderboard(bench: Bench, tmp_path: Path) 
     assert "reproduced" in out
 
 
+@pytest.mark.parametrize(
+    ("annotates", "region"), [(["myocardium", "scar"], "scar"), (["myocardium"], "myocardium")]
+)
+def test_tables_are_of_the_myocardium_where_scar_is_not_annotated(
+    bench: Bench, make_run: Any, annotates: list[str], region: str
+) -> None:
+    for name in ("one", "two"):
+        scores = [make_run.score(c, 0.5, region=r) for c in "ab" for r in ("scar", "myocardium")]
+        make_run(name, scores, record={"annotates": annotates})
+    code, out, _ = bench("leaderboard", "-d", "toy")
+    assert code == 0
+    assert f"Ranked by {region} dice." in out
+    code, out, _ = bench("compare", "-d", "toy")
+    assert code == 0
+    assert f"| {region} dice |" in out
+    for asked in ("scar", "myocardium"):
+        assert f"| {asked} dice |" in bench("compare", "-d", "toy", "--region", asked)[1]
+
+
 def test_json_is_all_there_is_on_stdout_even_if_a_plugin_prints(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -177,6 +197,19 @@ def test_list_is_json_for_programs_and_a_table_for_people(bench: Bench) -> None:
     assert all(word in out for word in ("jdl", "lge", "emidec", "dice", "hd95"))
     code, out, _ = bench("list", "metrics", "--json")
     assert {m["name"] for m in json.loads(out)["metrics"]} >= {"dice", "hd95", "assd", "masd"}
+
+
+def test_a_name_of_a_method_and_of_a_data_set_is_listed_as_both(bench: Bench) -> None:
+    code, out, _ = bench("list", "mapping")
+    assert code == 0
+    method, dataset = out.index("mapping (method, from"), out.index("mapping (dataset, from")
+    assert method < out.index("segments: ") < dataset < out.index("annotates: ")
+    code, out, _ = bench("list", "mapping", "--json")
+    both = json.loads(out)
+    assert (code, set(both)) == (0, {"methods", "datasets"})
+    assert both["methods"]["needs"] == ["t1", "t2"]
+    assert both["datasets"]["parameters"] == {}
+    assert json.loads(bench("list", "lge", "--json")[1])["name"] == "lge"
 
 
 def test_explain_says_all_that_is_on_the_card(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from benchmark.errors import DataError, UsageError
-from benchmark.leaderboard import leaderboard
+from benchmark.leaderboard import COLUMNS, WITHOUT_SCAR, leaderboard
 from benchmark.leaderboard_text import csv_text, head_lines, markdown, rich_view
 from benchmark.metrics.definition import Status
 from benchmark.panel import wilson
@@ -76,6 +76,33 @@ def test_a_cost_that_is_no_number_was_not_recorded(make_run):
     (row,) = leaderboard(read_runs([make_run("a", [make_run.score("c", 0.5)], record=record)])).rows
     assert (row.train_seconds, row.seconds_per_epoch) == (None, None)
     assert (row.seconds_per_slice, row.memory_mb) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("annotates", "columns"),
+    [
+        (["cavity", "lv", "myocardium", "scar"], COLUMNS),
+        (["scar"], COLUMNS),
+        (["cavity", "lv", "myocardium"], WITHOUT_SCAR),
+        (["myocardium"], WITHOUT_SCAR[:3]),
+        (["lv"], COLUMNS),
+    ],
+)
+def test_where_scar_is_not_annotated_the_myocardium_ranks(make_run, annotates, columns):
+    """The worse on scar, which a forged table has, is the better on what is annotated."""
+    paths = [
+        make_run(
+            name,
+            [make_run.score("a", value), make_run.score("a", 1 - value, region="myocardium")],
+            record={"annotates": annotates},
+        )
+        for name, value in (("good", 0.1), ("poor", 0.9))
+    ]
+    board = leaderboard(read_runs(paths), resamples=50)
+    assert (board.columns, board.rank_by) == (columns, columns[0])
+    first = "poor" if columns is COLUMNS else "good"
+    assert [row.label for row in board.rows if row.rank == 1] == [first]
+    assert f"Ranked by {columns[0]}." in markdown(board)
 
 
 def test_a_record_without_the_costs_shows_dashes(make_run):

@@ -7,6 +7,7 @@ import io
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -450,10 +451,61 @@ def test_what_no_run_fills_says_what_to_type(made: Any) -> None:
     assert "(1) run: `bench run -m mapping --set width=48 --set encoder=unet -d mapping`" in text
 
 
-def test_pretrained_weights_are_named_so_that_the_command_can_be_typed(made: Any) -> None:
-    """``none`` alone would be no value at all."""
+def test_the_word_none_is_quoted_in_a_command(made: Any) -> None:
+    """``none`` alone would be None for a field that takes both."""
     (command,) = tables(made(encoder_weights="imagenet"))["7"].commands()
     assert command == "bench run -m mapping --set 'encoder_weights=\"none\"' -d mapping"
+
+
+@pytest.mark.parametrize(
+    ("profile", "asked"),
+    [
+        ("quick", {}),
+        ("paper", {}),
+        ("smoke", {"learning_rate": 1e-3, "batch": 4}),
+        ("paper", {"encoder_weights": "a file's weights.pt"}),
+        ("paper", {"encoder_weights": "none"}),
+        ("quick", {"maps": "t1"}),  # an ablation alone: the main model has a command too
+    ],
+)
+def test_every_command_can_be_typed(make_run: Any, profile: str, asked: dict[str, Any]) -> None:
+    """Through the shell's words, the options of ``bench run``, and the method's own checks."""
+    from typer.main import get_command
+
+    from benchmark.methods.mapping import Mapping2023
+    from benchmark.parameters import parse_settings
+    from benchmark.plan import resolve
+
+    method = Mapping2023(**{**Mapping2023.profiles[profile], **asked})
+    path = make_run(
+        "mapping", rows(), dataset="mapping",
+        cases={"a": {"patient": "p", "map": "t1"}, "b": {"patient": "q", "map": "t2"}},
+        features=values("a", "t1", 0, prediction=1000, r1=1000, r2=1010, r3=1005),
+        record={"fold": 1, "folds": 3, "metric_cards": {}},
+        method_record={"parameters": method.model_dump(mode="json"), "asked": asked,
+                       "profile": profile},
+    )  # fmt: skip
+    run = get_command(app).commands["run"]  # type: ignore[attr-defined]
+    found = {command for table in tables(path).values() for command in table.commands()}
+    assert len(found) >= 6
+    made = set()
+    for command in found:
+        assert "`" not in command
+        bench, name, *words = shlex.split(command)
+        assert (bench, name) == ("bench", "run")
+        given = run.make_context("run", words).params
+        assert (given["dataset"], given["folds"], given["seeds"]) == ("mapping", 3, "1")
+        settings = parse_settings(given["settings"] or ())
+        made.add(resolve("methods", given["method"][0], settings, given["profile"]).plugin)
+    assert len(made) == len(found)
+    assert len({m for m in made if m.encoder == "unet"}) == 1  # type: ignore[attr-defined]
+
+
+def test_columns_that_differ_in_more_than_their_first_weights_say_so(made: Any) -> None:
+    small = tables(made(encoder="tiny_resnet", width=32))["7"]
+    assert any("differ in encoder and width too" in note for note in small.notes)
+    assert tables(made())["7"].notes == ()
+    assert tables(made(encoder_weights="imagenet"))["7"].notes == ()
 
 
 def test_a_run_that_could_not_have_its_weights_is_no_pretrained_one(made: Any) -> None:
@@ -572,10 +624,17 @@ def test_the_terminal_shows_every_table(made: Any) -> None:
     from benchmark.papers.text import rich_view
 
     console = Console(width=200, file=io.StringIO(), color_system=None)
-    console.print(rich_view(report("mapping2023", read_runs([made()]), policy=Policy.WORST_CASE)))
+    found = report("mapping2023", read_runs([made()]), policy=Policy.WORST_CASE)
+    console.print(rich_view(found), crop=False)
     out = console.file.getvalue()  # type: ignore[attr-defined]
     assert "70.00 │     80.02 │" in out
     assert out.count("Published on other data") == 11
+    narrow = Console(width=60, file=io.StringIO(), color_system=None)
+    narrow.print(rich_view(found), crop=False)
+    lines = narrow.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    for table in found.tables:
+        for i, command in enumerate(table.commands(), start=1):
+            assert f"({i}) run: {command}" in map(str.rstrip, lines)
 
 
 def test_help_imports_neither_torch_nor_pandas() -> None:

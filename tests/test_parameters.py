@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field, model_validator
@@ -18,6 +18,9 @@ class Made(Method):
     backbone: Literal["unet", "transunet"] = "unet"
     sizes: tuple[int, ...] = ()
     command: str | None = None
+    weights: str = Field("none", min_length=1)
+    stage: Annotated[Literal["whole", "none"] | int, "how many"] = 1
+    maybe: Literal["none"] | None = "none"
 
     @model_validator(mode="after")
     def _fits(self) -> Made:
@@ -93,17 +96,37 @@ def test_text_is_converted_by_the_fields_types() -> None:
     assert (made.epochs, made.rate, made.sizes, made.command) == (20, 0.001, (1, 2), None)
 
 
+@pytest.mark.parametrize("text", ["weights=none,stage=none", 'weights="none",stage="none"'])
+def test_none_is_a_word_where_a_field_takes_words_and_not_none(text: str) -> None:
+    made = validated(Made, "made", parse_spec(f"made[{text},maybe=none]").settings)
+    assert (made.weights, made.stage, made.maybe) == ("none", "none", None)
+
+
+def test_the_ablations_that_are_documented_work_as_typed() -> None:
+    from benchmark.plan import resolve
+
+    for spec, field in (
+        ("mapping[encoder_weights=none]", "encoder_weights"),
+        ("jdl[backbone=transunet,encoder_weights=none]", "encoder_weights"),
+        ("acsnet[roi=none]", "roi"),
+    ):
+        for profile in ("quick", "paper"):
+            resolved = resolve("methods", spec, {}, profile)
+            assert getattr(resolved.plugin, field) == "none"
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
         ({"epoch": 1}, "'made' has no parameter 'epoch'. Did you mean 'epochs'"),
-        ({"zzz": 1}, "There are: backbone, command, epochs, rate, sizes"),
+        ({"zzz": 1}, "There are: backbone, command, epochs, maybe, rate, sizes"),
         ({"epochs": "many"}, "epochs='many': Input should be a valid integer"),
         ({"epochs": "0"}, "epochs='0': Input should be greater than 0"),
         ({"epochs": "1.5"}, "epochs='1.5': .*integer"),
         ({"rate": "nan"}, "rate='nan': .*finite"),
         ({"rate": "inf"}, "rate='inf': .*finite"),
         ({"rate": None}, "rate=None: .*number"),
+        ({"backbone": None}, "backbone=None: .*'unet' or 'transunet'"),
         ({"backbone": "vnet"}, "backbone='vnet': .*'unet' or 'transunet'"),
         ({"sizes": ["a"]}, r"sizes\.0='a'"),
         ({"epochs": 13}, "13 brings bad luck"),

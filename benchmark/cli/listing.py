@@ -104,15 +104,18 @@ def _one(name: str, as_json: bool) -> None:
         known = {*listed("methods"), *listed("datasets"), *cards(), *_KINDS}
         known |= {*contour_cards(), *(card.name for card in contour_cards().values())}
         raise UsageError(f"There is no plugin or metric {name!r}.", near_misses(name, known))
+    found: dict[str, dict[str, Any]] = {}
     for kind in homes:
-        info = find(kind, name)
-        facts = _row(info) | _described(kind, name)
-        if facts["error"]:
-            raise PluginError(f"The {kind[:-1]} {name!r} is broken: {facts['error']}.")
-        if as_json:
-            echo_json(facts)
-        else:
-            _print_one(kind, facts)
+        found[kind] = _row(find(kind, name)) | _described(kind, name)
+        if error := found[kind]["error"]:
+            raise PluginError(f"The {kind[:-1]} {name!r} is broken: {error}.")
+    if as_json:  # one document, by kind where a method and a data set have the name
+        echo_json(found if len(found) > 1 else found[homes[0]])
+        return
+    for i, (home, facts) in enumerate(found.items()):
+        if i:
+            line("\n")
+        _print_one(home, facts)
 
 
 def _print_one(kind: str, facts: dict[str, Any]) -> None:

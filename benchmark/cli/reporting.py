@@ -69,7 +69,8 @@ def report_command(
     if chosen == "text" and sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(rich_view(found, intervals=intervals))
+        # A command is one line, however long: copied from two it would not run.
+        Console().print(rich_view(found, intervals=intervals), crop=False)
         return
     text = WRITERS["markdown" if chosen == "text" else chosen](found, intervals=intervals)
     if output is None:

@@ -120,7 +120,12 @@ def compare_command(
     dataset: Annotated[
         str | None, typer.Option("--dataset", "-d", help="Name of the data set.")
     ] = None,
-    region: Annotated[str, typer.Option(help="Region.")] = "scar",
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="Region; by default scar, or myocardium where the data set has no scar drawn."
+        ),
+    ] = None,
     metric: Annotated[str, typer.Option(help="Metric; 'bench list metrics' shows them.")] = "dice",
     dim: Annotated[
         str | None, typer.Option(help="3d, slice, inplane3d or contour, for distances.")
@@ -140,6 +145,7 @@ def compare_command(
     Paired differences with intervals, for one metric of one region.
     """
     from ..compare import compare, comparison_markdown, comparison_view
+    from ..leaderboard import default_columns, one_dataset
     from ..metrics.cards import contour_cards, select
     from ..policies import parse_policy
     from ..table import tidy
@@ -147,9 +153,10 @@ def compare_command(
     select([metric], contours=True)
     if metric in contour_cards():  # hd@contour
         metric, dim = contour_cards()[metric].name, "contour"
+    known = one_dataset(_found(paths, dataset, runs, leaderboards), dataset)
     found = compare(
-        tidy(_found(paths, dataset, runs, leaderboards)),
-        region,
+        tidy(known),
+        region or default_columns(known)[0].region,
         metric,
         dim,
         level=level,

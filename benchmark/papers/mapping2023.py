@@ -14,7 +14,7 @@ from ..relaxation import MAPS, MapKind
 from ..results import Run
 from .layout import Cell, Filled, PaperReport
 from .mapping2023_cells import SAMPLES, Cells, Making
-from .mapping2023_runs import METHOD, choose
+from .mapping2023_runs import METHOD, PRETRAINED, choose
 from .mapping2023_values import cost_cells, figure_9, table_5, table_5_text
 from .selection import experiments, one_dataset
 
@@ -180,7 +180,17 @@ def _table_6(making: Making) -> Filled:
 def _table_7(making: Making) -> Filled:
     without, pretrained = making.models.without, making.models.pretrained
     cells = dict(making.model("without", without)) | dict(making.model("with", pretrained))
-    return making.filled("7", cells, without=without, **{"with": pretrained})
+    notes = []
+    if without.experiment is not None and making.models.main is without:
+        others = PRETRAINED.keys() - {"encoder_weights"}
+        given = without.experiment.parameters
+        differing = sorted(k for k in others if given.get(k, PRETRAINED[k]) != PRETRAINED[k])
+        if differing:
+            notes.append(
+                "Published weights are those of one network: our columns differ in "
+                f"{' and '.join(differing)} too, so not by the weights alone."
+            )
+    return making.filled("7", cells, *notes, without=without, **{"with": pretrained})
 
 
 def _table_8(making: Making) -> Filled:

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import UsageError
 from .selection import Column, Experiment, column, command
 
-__all__ = ["METHOD", "STEPS", "Models", "choose"]
+__all__ = ["METHOD", "PRETRAINED", "STEPS", "Models", "choose"]
 
 #: The method whose parameters tell the columns of the ablations apart.
 METHOD = "mapping"
@@ -25,7 +25,7 @@ STEPS: Mapping[str, Mapping[str, Any]] = {
 _WHOLE = {"maps": "both", "interpolate": True, "filter": True, "hull": True,
           "dominant_points": True, "labels": "mask"}  # fmt: skip
 #: What the published encoder weights are for; the small encoder has none.
-_PRETRAINED = {"encoder": "resnet50", "width": 64, "encoder_weights": "imagenet"}
+PRETRAINED = {"encoder": "resnet50", "width": 64, "encoder_weights": "imagenet"}
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,17 @@ def _models(main: Experiment, ours: Sequence[Experiment]) -> Models:
         return column(ours, main, changes, free=free)
 
     notes = []
+    # The plain U-Net has no published weights: what was asked for means nothing to it, but those of
+    # a file are refused.
+    unet = {"encoder": "unet"}
+    if main.parameters.get("encoder_weights", "none") not in ("none", "imagenet"):
+        unet["encoder_weights"] = "none"
     labels = varied({"labels": "contours"})
     whole = Column(main)
     if not _pretrained(main):
-        without, pretrained = whole, varied(_PRETRAINED)
+        without, pretrained = whole, varied(PRETRAINED)
         if pretrained.experiment is not None and not _pretrained(pretrained.experiment):
-            pretrained = Column(None, pretrained.command or command(main, _PRETRAINED))
+            pretrained = Column(None, pretrained.command or command(main, PRETRAINED))
     else:
         without, pretrained = varied({"encoder_weights": "none"}), whole
     if _fell_back(main):
@@ -109,8 +114,7 @@ def _models(main: Experiment, ours: Sequence[Experiment]) -> Models:
     return Models(
         main=whole,
         contours=labels if labels.experiment else whole,
-        # The plain U-Net has no published weights: what was asked for means nothing to it.
-        unet=varied({"encoder": "unet"}, "encoder_weights"),
+        unet=varied(unet, "encoder_weights"),
         without=without,
         pretrained=pretrained,
         only_t1=varied({"maps": "t1"}),
@@ -144,7 +148,7 @@ def _of_another(known: Sequence[Experiment], ours: Sequence[Experiment]) -> Mode
         contours=main,
         unet=wanted(encoder="unet"),
         without=wanted(),
-        pretrained=wanted(**_PRETRAINED),
+        pretrained=wanted(**PRETRAINED),
         only_t1=wanted(maps="t1"),
         only_t2=wanted(maps="t2"),
         steps={name: wanted(**changes) for name, changes in STEPS.items()},

@@ -125,6 +125,7 @@ def command(base: Experiment, changes: Mapping[str, Any], method: str = "") -> s
         words += _option("--set", f"{key}={_plain(value)}")
     words += _option("-d", _spec(record.dataset.spec, record.dataset.asked))
     words += [] if profile == "quick" else _option("--profile", profile)
+    words += [] if record.folds is None else ["--folds", str(record.folds)]
     return " ".join([*words, *_seeds(base)])
 
 

@@ -77,7 +77,7 @@ def latex(report: PaperReport, *, intervals: bool = False) -> str:
 
 
 def rich_view(report: PaperReport, *, intervals: bool = False) -> Group:
-    """The tables for a terminal; print it with a ``rich.console.Console``."""
+    """The tables for a terminal; print it with a ``rich.console.Console``, and ``crop=False``."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -92,7 +92,10 @@ def rich_view(report: PaperReport, *, intervals: bool = False) -> Group:
         for line in _lines(table, intervals=intervals):
             view.add_row(*map(Text, line))
         parts += [Text(""), view, *map(Text, _notes(report, table))]
-        parts += [Text(f"({i}) run: {text}") for i, text in _commands(table)]
+        parts += [
+            Text(f"({i}) run: {text}", no_wrap=True, overflow="ignore")
+            for i, text in _commands(table)
+        ]
     return Group(*parts)
 
 
