@@ -19,7 +19,7 @@ import numpy as np
 
 from .fingerprint import of_segmentation, of_study
 from .parameters import parse_spec
-from .plan import resolve
+from .plan import resolve, trainer_of
 from .plugins import Method, TrainContext
 from .predicted import checked_prediction
 from .types import Attribute, Case, Label, Segmentation, Study, Volume
@@ -152,7 +152,7 @@ def _train(method: Method, needs: frozenset[str], folder: Path) -> None:
         made_case("a", modalities=needs),
         made_case("b", (4, 60, 72), (8.0, 1.4, 1.4), needs, "float32"),
     ]
-    learner = method.trainer() if method.trains else method
+    learner = trainer_of(method, type(method).__name__) if method.trains else method
     learner.train(cases, TrainContext(folder, scratch, validation=cases[:1], seed=7))
 
 

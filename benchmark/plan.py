@@ -21,7 +21,7 @@ from .splits import EVALUATED, Split, default_split, fold_split, read_split
 from .store import RunFolder
 from .types import CaseInfo, Role
 
-__all__ = ["Plan", "Resolved", "RunRequest", "prepare", "resolve"]
+__all__ = ["Plan", "Resolved", "RunRequest", "prepare", "resolve", "trainer_of"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
     prints = _fingerprints(request.runs, dataset_from, used, reporter)
     _check_roles(method, split, request.evaluate, prints)
     seed = request.seed if method.trains else 0
-    trainer = _trainer(method, method_from.info.name)
+    trainer = trainer_of(method, method_from.info.name)
     keys = keys_of(request, method_from, trainer, dataset_from, split, prints, device, threads)
     return Plan(
         request, method, trainer, method_from, dataset, dataset_from, {i.id: i for i in index},
@@ -138,7 +138,7 @@ def prepare(request: RunRequest, reporter: Reporter) -> Plan:
     )  # fmt: skip
 
 
-def _trainer(method: Method, name: str) -> Method:
+def trainer_of(method: Method, name: str) -> Method:
     """The method that trains for ``method``.
 
     Raises:

@@ -111,7 +111,8 @@ class AcsNet(Learned):
 
     def trainer(self) -> Method:
         """The same with everything on that training knows nothing of."""
-        return self.model_copy(update=_PREDICTION)
+        usual = all(getattr(self, name) == value for name, value in _PREDICTION.items())
+        return self if usual else self.model_copy(update=_PREDICTION)
 
     def build(self, seed: int = 0) -> ModuleDict:
         """The three networks, each seeded by its name."""

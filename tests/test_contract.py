@@ -135,6 +135,13 @@ def test_a_method_that_trains_keeps_one_clause_more(plugins: Any) -> None:
         (READ + USE, LEARNS.format(seed="", keep=SAVE), RETRAINS, "one seed predict differently"),
         (READ + USE, "def train(self, cases, context):\n    1 / 0", "trains", "ZeroDivisionError"),
         (
+            USE.replace("limit", "1500"),
+            "def train(self, cases, context):\n    pass\n\n"
+            "def trainer(self):\n    return self.model_copy()",
+            "trains",
+            "has a trainer of its own",
+        ),
+        (
             "return Segmentation(np.zeros(image.shape, int))",
             "produces = frozenset()",
             "names the regions it segments",
