@@ -178,7 +178,7 @@ def limits_for(masks: Sequence[Mask], spacings: Sequence[Sequence[float]]) -> Li
     )
 
 
-def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str) -> float:
+def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str) -> float | None:
     """How long the networks' trainings would take at most, from a few steps timed.
 
     Stage 2 is taken to learn from all cases: how many have enhancement, a few do not say.
@@ -188,8 +188,13 @@ def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str
         cases: Some of those to train on.
         of: How many there are.
         device: To train on.
+
+    Returns:
+        None where none of ``cases`` has myocardium: they do not say how long.
     """
-    stacks = gathered(cases, method.size, method.style, np.random.default_rng)
+    stacks = gathered(cases, method.size, method.style, np.random.default_rng, few=True)
+    if not stacks:
+        return None
     network = method.build()
     samples = {
         "roi": roi_samples(stacks, method.style_weight),

@@ -231,7 +231,7 @@ class AcsNet(Learned):
         return self.epochs * (1 if self.roi == "none" else 2) + self.anatomy_epochs
 
     def estimate_seconds(self, cases: Sequence[Case], context: TrainContext) -> float | None:
-        """How long ``train`` would take here, from a few steps timed; None without cases."""
+        """How long ``train`` would take here, from a few steps timed; None if no case says."""
         from ._acs_training import seconds_to_train
         from ._numerics import reproducible
 

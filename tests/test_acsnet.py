@@ -25,12 +25,12 @@ from benchmark.errors import PluginError, UsageError
 from benchmark.methods._acs_anatomy import Limits, failed, is_c_shaped
 from benchmark.methods._acs_autoencoder import SHAPES
 from benchmark.methods._acs_cine import aligned_cine
+from benchmark.methods._acs_drawn import drawn
 from benchmark.methods._acs_networks import ResUNet
 from benchmark.methods._acs_pipeline import agreed
 from benchmark.methods._acs_preprocess import Frame
 from benchmark.methods._acs_roi import cleaned, middle_centre, nearest_component, pruned
 from benchmark.methods._acs_samples import (
-    drawn,
     enhanced,
     gathered,
     roi_samples,
@@ -611,9 +611,17 @@ def test_a_trained_method_travels_without_what_it_loaded(trained: AcsNet) -> Non
     np.testing.assert_array_equal(pickle.loads(sent).predict(heart().study).labels, labels)
 
 
-def test_the_time_of_training_is_estimated_from_a_few_steps(tmp_path: Path) -> None:
+def test_the_time_of_training_is_estimated_from_a_few_steps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     method = AcsNet(**{**TINY, "filters": 2})
-    seconds = method.estimate_seconds([heart(scar=False)], context(tmp_path))
+    case = heart(scar=False)
+    bare = Case(case.study, Segmentation(np.zeros(case.study.target.shape, dtype=np.uint8)))
+    with caplog.at_level(logging.WARNING, logger="benchmark"):
+        seconds = method.estimate_seconds([case], context(tmp_path))
+        # of the rest of the cases, which are not looked at, these few say nothing
+        assert method.estimate_seconds([bare], context(tmp_path)) is None
+    assert not caplog.records
     assert seconds is not None
     assert seconds > 0
     assert method.estimate_seconds([], context(tmp_path)) is None
