@@ -15,8 +15,8 @@ collapses. That fits both numbers of the sentence, so it is what is built. Where
   networks were made: 0.3. There is no normalisation between the layers.
 * No loss is named. It is the sum of cross-entropy and Dice loss that this package trains with
   elsewhere, which is near the paper's pair of losses where beta favours neither kind of error.
-* No augmentation is named. Masks are turned, mirrored, scaled and sheared: a myocardium so moved is
-  still one.
+* No augmentation is named, and the paper's profile has none. Elsewhere masks are turned, mirrored,
+  scaled and sheared: a myocardium so moved is still one.
 """
 
 from __future__ import annotations

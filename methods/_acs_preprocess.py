@@ -181,12 +181,21 @@ def intensities(study: Study) -> NDArray[np.float64]:
     ``WindowWidth`` (the paper calls it WindowLength): what lies outside the window is clipped.
 
     Raises:
-        DataError: The image has frames, or an attribute is no number, or a width not positive.
+        DataError: The image has frames, an attribute is no number, a slope 0, or a width not
+            positive; or the transformed values are not finite.
     """
     values = still_volume(study).voxels.astype(np.float64)
     given = study.attributes
-    values = values * _number(study.id, given, "RescaleSlope", 1.0)
-    values = values + _number(study.id, given, "RescaleIntercept", 0.0)
+    slope = _number(study.id, given, "RescaleSlope", 1.0)
+    intercept = _number(study.id, given, "RescaleIntercept", 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = values * slope + intercept
+    if not slope or not np.isfinite(values).all():  # else a blank image, and an empty answer
+        raise DataError(
+            f"Study {study.id!r}: attributes RescaleSlope {slope:g} and RescaleIntercept "
+            f"{intercept:g} leave no image.",
+            "Give those of the file, or leave them out.",
+        )
     if "WindowCenter" in given and "WindowWidth" in given:
         centre = _number(study.id, given, "WindowCenter", 0.0)
         width = _number(study.id, given, "WindowWidth", 0.0)

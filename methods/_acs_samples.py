@@ -1,7 +1,5 @@
 """What popescu2022's three networks learn from: prepared slices, cine made LGE-like among them.
 
-* "An average of 1.9 slices per patient, which did not have ground truth myocardial segmentation ...
-  were excluded from training": slices without myocardium are left out, for all three.
 * "For the myocardium segmentation network, only LGE-CMR scans with enhancement segmentation ground
   truth were used": stage 2 has all drawn slices of the cases that have any scar. The LGE-like ones
   all have an enhancement mask, and are in it.
@@ -17,113 +15,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import Case, DataError, Region
-from benchmark.types import Labels
+from benchmark import Case, DataError
 
-from ._acs_cine import aligned_cine
-from ._acs_preprocess import BRIGHTEST, Frame, equalised, prepare
+from ._acs_drawn import Drawn, drawn, styled
+from ._acs_preprocess import BRIGHTEST
 from ._acs_tissue import Window, seen
 
 if TYPE_CHECKING:
     from ._training import Samples
 
 __all__ = [
-    "Drawn",
-    "drawn",
     "enhanced",
     "gathered",
     "roi_samples",
     "shapes",
-    "styled",
     "tissue_samples",
 ]
 
-Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _log = logging.getLogger("benchmark")
 #: Of the ventricle, how much the predicted region must hold to be learnt on.
 _CAUGHT = 0.5
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """The drawn slices of one study, in the square, from apex to base.
-
-    Attributes:
-        images: ``(n, size, size)`` in [0, 255].
-        lv, myocardium, enhancement: ``(n, size, size)`` bool.
-        pixel: (row, column) spacing in mm.
-        lge_like: Whether it was made of cine.
-    """
-
-    images: Floats
-    lv: Mask
-    myocardium: Mask
-    enhancement: Mask
-    pixel: tuple[float, float]
-    lge_like: bool = False
-
-    @property
-    def has_enhancement(self) -> bool:
-        """Whether stage 2 learns from it."""
-        return self.lge_like or bool(self.enhancement.any())
-
-
-def drawn(case: Case, size: int) -> Drawn | None:
-    """The slices of ``case`` that have myocardium; None if it has none.
-
-    Raises:
-        DataError: It has no label map, its image has frames, or an attribute is no number.
-        PluginError: scikit-image is not installed.
-    """
-    labels = _labels(case)
-    prepared = prepare(case.study, size)
-    return _chosen(prepared.images, labels, prepared.frame, None)
-
-
-def styled(
-    case: Case, donors: Sequence[Drawn], size: int, rng: np.random.Generator
-) -> Drawn | None:
-    """The cine of ``case`` in the style of LGE; None if it has none that can be matched.
-
-    Args:
-        case: With a label map.
-        donors: All LGE scans: one lends its histogram, all together the share of slices that
-            have enhancement.
-        size: Side of the square.
-        rng: What is drawn at random.
-
-    Raises:
-        DataError: The case has no label map, or its image has frames.
-        PluginError: scikit-image is not installed.
-    """
-    from ._acs_style import StyleSettings, enhanced_proportion, lge_like
-
-    labels = _labels(case)
-    found = aligned_cine(case.study, labels)
-    if found is None:
-        return None
-    cine, present = found
-    frame = Frame.of(case.study, size)
-    ordered = present[::-1] if frame.reversed else present
-    plain = _chosen(equalised(cine, frame), labels, frame, ordered)
-    if plain is None:
-        return None
-    share = enhanced_proportion(
-        np.concatenate([d.enhancement for d in donors]),
-        np.concatenate([d.myocardium for d in donors]),
-    )
-    donor = donors[int(rng.integers(len(donors)))].images
-    settings = StyleSettings(probability=share)
-    image, enhancement = lge_like(plain.images, plain.myocardium, donor, rng, settings)
-    return replace(plain, images=image, enhancement=enhancement, lge_like=True)
 
 
 def roi_samples(stacks: Sequence[Drawn], style_weight: float) -> Samples:
@@ -177,7 +95,12 @@ def shapes(stacks: Sequence[Drawn], size: int) -> tuple[Mask, NDArray[np.float64
 
 
 def gathered(
-    cases: Sequence[Case], size: int, style: bool, rng: Callable[[int], np.random.Generator]
+    cases: Sequence[Case],
+    size: int,
+    style: bool,
+    rng: Callable[[int], np.random.Generator],
+    *,
+    few: bool = False,
 ) -> list[Drawn]:
     """The drawn slices of all cases, then those made of cine where ``style`` is wanted.
 
@@ -186,15 +109,17 @@ def gathered(
         size: Side of the square.
         style: Whether cine is made LGE-like.
         rng: The random numbers of the case of that index.
+        few: Whether these are some of the cases: what none of them has, others may have, so that
+            nothing is said of it.
 
     Raises:
-        DataError: No case has myocardium; or as :func:`drawn`.
+        DataError: No case has myocardium, and they are all; or as :func:`drawn`.
         PluginError: scikit-image is not installed.
     """
     found = [d for d in (drawn(case, size) for case in cases) if d is not None]
-    if not found:
+    if not found and not few:
         raise DataError("No training case has myocardium.", "Choose a split that has some.")
-    if not style:
+    if not style or not found:
         return found
     made = [
         styled(case, found, size, rng(i))
@@ -202,7 +127,7 @@ def gathered(
         if {"lge", "cine"} <= set(case.study.images)
     ]
     lge_like = [d for d in made if d is not None]
-    if not lge_like:
+    if not lge_like and not few:
         _log.warning(
             "NO LGE-LIKE IMAGES: no training case has a cine that can be matched to its LGE. This "
             "is not the paper's setting; --set style=false says so in the record."
@@ -224,34 +149,8 @@ def enhanced(stacks: Sequence[Drawn]) -> list[Drawn]:
     return [stack for stack in stacks if stack.has_enhancement]
 
 
-def _chosen(images: Floats, labels: Labels, frame: Frame, present: Mask | None) -> Drawn | None:
-    from scipy import ndimage
-
-    squares = frame.to_square(labels)
-    regions = [r.mask(squares) for r in (Region.LV, Region.MYOCARDIUM, Region.SCAR)]
-    lv, wall, scar = regions
-    # where a data set has no cavity, the region is what its walls enclose all the same
-    lv = np.stack([ndimage.binary_fill_holes(slice_) for slice_ in lv])
-    chosen = wall.any(axis=(1, 2))
-    if present is not None:
-        chosen &= present
-    if not chosen.any():
-        return None
-    return Drawn(images[chosen], lv[chosen], wall[chosen], scar[chosen], frame.pixel)
-
-
-def _labels(case: Case) -> Labels:
-    labels = case.reference.labels
-    if labels is None:
-        raise DataError(
-            f"Case {case.study.id!r}: its reference has contours but no label map.",
-            "Train on cases with label maps.",
-        )
-    return labels
-
-
 def _samples(
-    images: Floats, masks: NDArray[Any], stacks: Sequence[Drawn], style_weight: float
+    images: NDArray[Any], masks: NDArray[Any], stacks: Sequence[Drawn], style_weight: float
 ) -> Samples:
     import torch
 

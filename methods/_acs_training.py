@@ -6,13 +6,12 @@ training": the last epoch is kept, and validation cases are not looked at. Epoch
 not given.
 
 Beside the networks' weights this leaves :data:`FITTED`, what was fitted (the clean-up and the
-latent space), and :data:`SECONDS`, what each stage took, in training and in predicting: the one
-file whose bytes differ between two trainings alike.
+latent space). What each stage took is no file there: the engine names predictions by the bytes of
+that folder, and trainings that are alike must leave the same ones.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark import Case, Region, TrainContext
-from benchmark.atomic import replacing
 
 from . import _acs_autoencoder
 from ._acs_anatomy import Limits, failed
@@ -40,10 +38,8 @@ if TYPE_CHECKING:
     from ._objectives import Objective
     from .acsnet import AcsNet
 
-__all__ = ["SECONDS", "keep_seconds", "limits_for", "objectives", "seconds_to_train", "train"]
+__all__ = ["limits_for", "objectives", "seconds_to_train", "stage_seconds", "train"]
 
-#: The file in which training leaves what each stage took.
-SECONDS = "stages.json"
 #: Of a whole training, where the progress bar has each stage end.
 _ENDS = {"roi": 0.4, "tissue": 0.8, "anatomy": 0.95}
 #: "beta = 0.6 in the first network to avoid over-cropping and down to beta = 0.4 in the second to
@@ -134,8 +130,10 @@ def train(
     return {name: value.cpu() for name, value in network.state_dict().items()}, clock.seconds
 
 
-def keep_seconds(trained: AcsNet, cases: Sequence[Case], train: Mapping[str, float]) -> None:
-    """Write :data:`SECONDS` into the folder of ``trained``.
+def stage_seconds(
+    trained: AcsNet, cases: Sequence[Case], train: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """What each stage took, in training and, per slice, in predicting.
 
     Args:
         trained: Bound to what training left.
@@ -149,12 +147,10 @@ def keep_seconds(trained: AcsNet, cases: Sequence[Case], train: Mapping[str, flo
         slices += len(found.images)
         for stage, seconds in found.seconds.items():
             predict[stage] = predict.get(stage, 0.0) + seconds
-    told = {
+    return {
         "train_seconds": {stage: round(seconds, 3) for stage, seconds in train.items()},
         "predict_seconds_per_slice": {s: round(v / slices, 5) for s, v in predict.items()},
     }
-    with replacing(trained.model / SECONDS) as temporary:
-        temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def limits_for(masks: Sequence[Mask], spacings: Sequence[Sequence[float]]) -> Limits:
@@ -182,7 +178,7 @@ def limits_for(masks: Sequence[Mask], spacings: Sequence[Sequence[float]]) -> Li
     )
 
 
-def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str) -> float:
+def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str) -> float | None:
     """How long the networks' trainings would take at most, from a few steps timed.
 
     Stage 2 is taken to learn from all cases: how many have enhancement, a few do not say.
@@ -192,8 +188,13 @@ def seconds_to_train(method: AcsNet, cases: Sequence[Case], of: int, device: str
         cases: Some of those to train on.
         of: How many there are.
         device: To train on.
+
+    Returns:
+        None where none of ``cases`` has myocardium: they do not say how long.
     """
-    stacks = gathered(cases, method.size, method.style, np.random.default_rng)
+    stacks = gathered(cases, method.size, method.style, np.random.default_rng, few=True)
+    if not stacks:
+        return None
     network = method.build()
     samples = {
         "roi": roi_samples(stacks, method.style_weight),

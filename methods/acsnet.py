@@ -15,6 +15,7 @@ those of the volume.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -146,13 +147,15 @@ class AcsNet(Learned):
             return self.recipe
         from ._acs_autoencoder import SHAPES
 
-        return replace(self.recipe, epochs=self.anatomy_epochs, augment=SHAPES)
+        moved = SHAPES if self.augment else None
+        return replace(self.recipe, epochs=self.anatomy_epochs, augment=moved)
 
     def train(self, cases: Sequence[Case], context: TrainContext) -> None:
         """Train the three networks and fit what lies between them.
 
-        Leaves ``model.pt``, ``fitted.pt`` (clean-up, latent space) and ``stages.json`` (seconds of
-        each stage) in ``context.folder``.
+        Leaves ``model.pt`` and ``fitted.pt`` (clean-up, latent space) in ``context.folder``, and
+        prints the seconds of each stage, in training and in predicting, as one line of JSON: what a
+        method prints the engine keeps in the run's ``plugin.log``.
 
         Raises:
             UsageError: There is no case to learn from.
@@ -170,7 +173,8 @@ class AcsNet(Learned):
             state, seconds = _acs_training.train(self, cases, context)
             save_atomically(state, context.folder / WEIGHTS)
             trained = self.at(context.folder, context.device)
-            _acs_training.keep_seconds(trained, cases, seconds)
+            told = _acs_training.stage_seconds(trained, cases, seconds)
+        print(json.dumps(told))  # noqa: T201 - not in the folder, whose bytes may not differ
 
     def samples(self, cases: Sequence[Case]) -> Samples:
         """What stage 1 learns from; stage 2's follow from what that finds."""
@@ -228,7 +232,7 @@ class AcsNet(Learned):
         return self.epochs * (1 if self.roi == "none" else 2) + self.anatomy_epochs
 
     def estimate_seconds(self, cases: Sequence[Case], context: TrainContext) -> float | None:
-        """How long ``train`` would take here, from a few steps timed; None without cases."""
+        """How long ``train`` would take here, from a few steps timed; None if no case says."""
         from ._acs_training import seconds_to_train
         from ._numerics import reproducible
 

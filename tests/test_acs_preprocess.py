@@ -184,3 +184,12 @@ def test_an_image_with_frames_is_refused() -> None:
     frames = Study("s", {"lge": Volume(np.zeros((2, 3, 4, 4)), (1.0, 1.0, 1.0))})
     with pytest.raises(DataError, match="has 2 frames"):
         prepare(frames, 16)
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"RescaleSlope": 0}, {"RescaleSlope": -1e308}, {"RescaleIntercept": "1e400"}]
+)
+def test_attributes_that_leave_no_image_are_refused(attributes: dict[str, Any]) -> None:
+    voxels = np.linspace(-100, 100, 2 * 9 * 9).reshape(2, 9, 9)
+    with pytest.raises(DataError, match=next(iter(attributes))):
+        intensities(study((2, 9, 9), voxels=voxels, **attributes))

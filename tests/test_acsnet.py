@@ -20,15 +20,17 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from benchmark import Case, DataError, Region, Segmentation, Study, TrainContext, Volume
+from benchmark.contained import Contained
 from benchmark.errors import PluginError, UsageError
 from benchmark.methods._acs_anatomy import Limits, failed, is_c_shaped
+from benchmark.methods._acs_autoencoder import SHAPES
 from benchmark.methods._acs_cine import aligned_cine
+from benchmark.methods._acs_drawn import drawn
 from benchmark.methods._acs_networks import ResUNet
 from benchmark.methods._acs_pipeline import agreed
 from benchmark.methods._acs_preprocess import Frame
 from benchmark.methods._acs_roi import cleaned, middle_centre, nearest_component, pruned
 from benchmark.methods._acs_samples import (
-    drawn,
     enhanced,
     gathered,
     roi_samples,
@@ -40,13 +42,15 @@ from benchmark.methods._acs_training import limits_for
 from benchmark.methods._acs_volume import kept_slices
 from benchmark.methods._networks import parameter_count
 from benchmark.methods.acsnet import AcsNet
+from benchmark.store import folder_hashes
 
 Mask = NDArray[np.bool_]
 TINY: dict[str, Any] = {
-    "size": 64, "square": 64, "epochs": 100, "code_channels": 8, "anatomy_epochs": 120,
+    "size": 64, "square": 48, "epochs": 70, "code_channels": 8, "anatomy_epochs": 80,
     "latent_points": 30, "components": 2, "augment": False, "precision": "float32",
 }  # fmt: skip
-
+#: What learns no image worth having, but shapes.
+TINIEST: dict[str, Any] = {**TINY, "epochs": 2, "filters": 2, "anatomy_epochs": 60, "style": False}
 
 QUICK_PARAMETERS = 1_471_096
 PAPER_PARAMETERS = {"roi": 8_288_673, "tissue": 33_133_442, "anatomy": 3_212_049}
@@ -103,7 +107,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> AcsNet:
     """Two hearts learnt by heart, with the shipped optimiser, schedule, widths and loss."""
     folder = tmp_path_factory.mktemp("acsnet")
     method = AcsNet(**TINY, style=False)
-    method.train([heart("a"), heart("b", 5)], context(folder))
+    with Contained(folder).printing("train"):  # as the engine does
+        method.train([heart("a"), heart("b", 5)], context(folder))
     return method.at(folder / "model")
 
 
@@ -405,7 +410,9 @@ def test_every_stage_is_timed(trained: AcsNet) -> None:
     found = trained.find(heart().study)
     assert list(found.seconds) == ["preprocess", "roi", "tissue", "cleanup", "anatomy", "volume"]
     assert all(seconds > 0 for seconds in found.seconds.values())
-    told = json.loads((trained.model / "stages.json").read_text())
+    head, line = (trained.model.parent / "plugin.log").read_text().splitlines()
+    assert head == "--- train"
+    told = json.loads(line)
     stages = ["preprocess", "roi", "tissue", "cleanup", "anatomy", "latent"]
     assert list(told["train_seconds"]) == stages
     assert list(told["predict_seconds_per_slice"]) == list(found.seconds)
@@ -534,17 +541,50 @@ def test_what_differs_in_prediction_alone_shares_one_training() -> None:
 
 
 def test_without_a_first_stage_the_rest_works(tmp_path: Path) -> None:
-    small = {**TINY, "epochs": 1, "filters": 2}
-    method = AcsNet(**small, roi="none", style=False)
+    method = AcsNet(**{**TINIEST, "epochs": 30, "filters": 4}, roi="none")
     assert set(method.build()) == {"tissue", "anatomy"}
-    assert method.epoch_count == 1 + 120
+    assert method.epoch_count == 30 + 60
     method.train([heart("a"), heart("b", 5)], context(tmp_path))
     found = method.at(tmp_path / "model").find(heart().study)
-    assert found.roi.all()
-    promised(method.at(tmp_path / "model"), heart().study)
+    assert (found.roi == whole((64, 64), 48)).all()
+    assert promised(method.at(tmp_path / "model"), heart().study) > 0
+
+
+def test_the_paper_moves_no_training_sample() -> None:
+    quick, paper = AcsNet(), AcsNet(**AcsNet.profiles["paper"])
+    for stage in ("roi", "tissue", "anatomy"):
+        assert quick.recipe_of(stage).augment is not None
+        assert paper.recipe_of(stage).augment is None
+    assert quick.recipe_of("anatomy").augment == SHAPES
+    assert paper.recipe_of("anatomy").epochs == paper.anatomy_epochs
 
 
 # Files and processes
+
+
+class _Killed(BaseException):
+    """As if the process had ended."""
+
+
+def test_a_training_killed_in_its_stages_leaves_the_same_folder(tmp_path: Path) -> None:
+    cases, method = [heart("a"), heart("b", 5)], AcsNet(**TINIEST)
+    for name in ("straight", "killed"):
+        (tmp_path / name).mkdir()
+    method.train(cases, context(tmp_path / "straight", seed=3))
+    # per mille of the whole: in stage 2, and well into the autoencoder's training
+    for end in (500, 900):
+
+        def report(step: int, of: int, values: Any, end: int = end) -> None:
+            assert of == 1000
+            if step > end:
+                raise _Killed
+
+        with pytest.raises(_Killed):
+            method.train(cases, context(tmp_path / "killed", seed=3, report=report))
+    method.train(cases, context(tmp_path / "killed", seed=3))
+    first, second = (folder_hashes(tmp_path / name / "model") for name in ("straight", "killed"))
+    assert set(first) == {"model.pt", "fitted.pt"}  # and no time, which differs
+    assert first == second
 
 
 def test_damaged_and_missing_files_are_said(trained: AcsNet, tmp_path: Path) -> None:
@@ -571,13 +611,21 @@ def test_a_trained_method_travels_without_what_it_loaded(trained: AcsNet) -> Non
     np.testing.assert_array_equal(pickle.loads(sent).predict(heart().study).labels, labels)
 
 
-def test_the_time_of_training_is_estimated_from_a_few_steps(tmp_path: Path) -> None:
+def test_the_time_of_training_is_estimated_from_a_few_steps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     method = AcsNet(**{**TINY, "filters": 2})
-    seconds = method.estimate_seconds([heart(scar=False)], context(tmp_path))
+    case = heart(scar=False)
+    bare = Case(case.study, Segmentation(np.zeros(case.study.target.shape, dtype=np.uint8)))
+    with caplog.at_level(logging.WARNING, logger="benchmark"):
+        seconds = method.estimate_seconds([case], context(tmp_path))
+        # of the rest of the cases, which are not looked at, these few say nothing
+        assert method.estimate_seconds([bare], context(tmp_path)) is None
+    assert not caplog.records
     assert seconds is not None
     assert seconds > 0
     assert method.estimate_seconds([], context(tmp_path)) is None
-    assert method.epoch_count == 100 + 100 + 120
+    assert method.epoch_count == 70 + 70 + 80
 
 
 def test_looking_at_it_imports_neither_torch_nor_scikit_image() -> None:
