@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .averages import Cell, cells
 from .bootstrap import RESAMPLES
+from .columns import default_columns
 from .errors import DataError, UsageError
 from .ledger import ledger
 from .panel import PanelRow, scar_free_panel
@@ -20,36 +21,13 @@ from .ranking import Standing, ranks, standings
 from .record import DatasetRecord
 from .results import Run, unique_labels
 from .table import Quantity, is_excluded, select, tidy
-from .types import Region
 
 __all__ = [
-    "COLUMNS",
-    "WITHOUT_SCAR",
     "Leaderboard",
     "Row",
-    "default_columns",
     "leaderboard",
     "one_dataset",
 ]
-
-#: What a leaderboard shows by default; the first decides the rank.
-COLUMNS = (
-    Quantity("scar", "dice"),
-    Quantity("scar", "hd95", "3d"),
-    Quantity("scar", "assd", "3d"),
-    Quantity("scar", "absolute_volume_error_ml"),
-    Quantity("myocardium", "dice"),
-    Quantity("myocardium", "hd95", "3d"),
-)
-#: The same of data whose reference says nothing about scar. No volume: maps have gaps between
-#: slices that hold most of the heart.
-WITHOUT_SCAR = (
-    Quantity("myocardium", "dice"),
-    Quantity("myocardium", "hd95", "3d"),
-    Quantity("myocardium", "assd", "3d"),
-    Quantity("cavity", "dice"),
-    Quantity("cavity", "hd95", "3d"),
-)
 
 
 @dataclass(frozen=True)
@@ -134,7 +112,7 @@ def leaderboard(
     Args:
         runs: What :func:`benchmark.table.read_runs` read; runs of other data sets are ignored.
         dataset: Its name; may be left out if all runs are of one.
-        columns: What to average; by default :data:`COLUMNS`, or :data:`WITHOUT_SCAR` where the
+        columns: What to average; by default :data:`.columns.COLUMNS`, or ``WITHOUT_SCAR`` where the
             data set does not annotate scar.
         rank_by: Which column decides; by default the first. Undefined means rank last; methods
             that do not produce its region are listed without a rank.
@@ -226,14 +204,6 @@ def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:
         raise DataError(f"No run of {dataset or 'any data set'} was found. {there}",
                         "Run `bench run` first.")  # fmt: skip
     return chosen
-
-
-def default_columns(runs: Sequence[Run]) -> tuple[Quantity, ...]:
-    """What is shown by default of runs of one data set: regions that it annotates, as they say."""
-    annotated = {str(region) for run in runs for region in run.record.annotates}
-    if Region.SCAR in annotated:
-        return COLUMNS
-    return tuple(c for c in WITHOUT_SCAR if c.region in annotated) or COLUMNS
 
 
 def _reasons(table: pd.DataFrame, quantity: Quantity) -> dict[str, str]:

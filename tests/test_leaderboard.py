@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
+from benchmark.columns import COLUMNS, WITHOUT_SCAR
 from benchmark.errors import DataError, UsageError
-from benchmark.leaderboard import COLUMNS, WITHOUT_SCAR, leaderboard
+from benchmark.leaderboard import leaderboard
 from benchmark.leaderboard_text import csv_text, head_lines, markdown, rich_view
 from benchmark.metrics.definition import Status
 from benchmark.panel import wilson

@@ -144,8 +144,9 @@ def compare_command(
 
     Paired differences with intervals, for one metric of one region.
     """
+    from ..columns import default_columns
     from ..compare import compare, comparison_markdown, comparison_view
-    from ..leaderboard import default_columns, one_dataset
+    from ..leaderboard import one_dataset
     from ..metrics.cards import contour_cards, select
     from ..policies import parse_policy
     from ..table import tidy
