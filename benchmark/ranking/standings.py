@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .averages import means
-from .policies import Policy
-from .table import Quantity
+from ..averages import means
+from ..policies import Policy
+from ..table import Quantity
 
 __all__ = ["Standing", "ranks", "standings"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bootstrap import RESAMPLES, interval, resampled_means
+from ..bootstrap import RESAMPLES, interval, resampled_means
 
 __all__ = ["Paired", "paired", "wilcoxon_p"]
 

@@ -1,0 +1,1 @@
+"""Figures from tables: drawn with seaborn and matplotlib, never from images."""
