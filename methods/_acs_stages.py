@@ -21,7 +21,7 @@ from ._acs_latent import LatentSpace
 from ._acs_pipeline import Clock, Found, agreed
 from ._acs_preprocess import BRIGHTEST, prepare
 from ._acs_roi import cleaned
-from ._acs_tissue import seen, whole
+from ._acs_tissue import seen, tight_square, whole
 
 if TYPE_CHECKING:
     from .acsnet import AcsNet
@@ -108,6 +108,7 @@ def _tissues(images: Floats, roi: Mask, size: int, answers: Answers) -> tuple[Ma
     for k, both, (_, window) in zip(shown, answers("tissue", inputs), squares, strict=True):
         for mask, into in zip(both, found[:, k], strict=True):
             window.paste(mask, into)
+        found[:, k] &= tight_square(roi[k])
     return found[0], found[1]
 
 

@@ -9,7 +9,8 @@ Appendix A is not at hand. Chosen here:
 * Intensities go from the 1st to the 99th percentile of those in the region to [0, 1], clipped: both
   blood and wall are in it, so that neither fat nor lung sets the contrast of the heart.
 * The tight square is the smallest that holds the region, and :data:`MARGIN` pixels on each side: a
-  wall that the first network saw a little too small would else be cut off for good.
+  wall that the first network saw a little too small would else be cut off for good. What stage 2
+  answers outside it, where it was shown nothing, is no tissue.
 * The cavity is what the myocardium encloses; of a ring that is open, as close to the base, what its
   convex hull does.
 """
@@ -22,7 +23,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MARGIN", "Window", "cavity", "seen", "whole"]
+__all__ = ["MARGIN", "Window", "cavity", "seen", "tight_square", "whole"]
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -93,7 +94,18 @@ def seen(image: Floats, roi: Mask, size: int) -> tuple[Floats, Window]:
     span = high - low if high > low else 1.0
     rescaled = np.clip((image - low) / span, 0.0, 1.0).astype(np.float32)
     window = Window.about(roi, size)
-    return window.cut(rescaled * _tight_square(roi)), window
+    return window.cut(rescaled * tight_square(roi)), window
+
+
+def tight_square(roi: Mask) -> Mask:
+    """The square about a region, not empty: outside it stage 2 sees nothing and says nothing."""
+    spans = [np.flatnonzero(roi.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    side = max(int(last - first) + 1 for first, last in spans) + 2 * MARGIN
+    out = np.zeros_like(roi)
+    (top, left) = (max(int(first + last + 1 - side) // 2, 0) for first, last in spans)
+    (bottom, right) = (int(first + last + 1 - side) // 2 + side for first, last in spans)
+    out[top:bottom, left:right] = True
+    return out
 
 
 def whole(shape: tuple[int, int], size: int) -> Mask:
@@ -119,13 +131,3 @@ def cavity(myocardium: Mask, c_shaped: bool) -> Mask:
 
     hull: Mask = morphology.convex_hull_image(myocardium)  # type: ignore[no-untyped-call]
     return hull & ~myocardium
-
-
-def _tight_square(roi: Mask) -> Mask:
-    spans = [np.flatnonzero(roi.any(axis=axis))[[0, -1]] for axis in (1, 0)]
-    side = max(int(last - first) + 1 for first, last in spans) + 2 * MARGIN
-    out = np.zeros_like(roi)
-    (top, left) = (max(int(first + last + 1 - side) // 2, 0) for first, last in spans)
-    (bottom, right) = (int(first + last + 1 - side) // 2 + side for first, last in spans)
-    out[top:bottom, left:right] = True
-    return out

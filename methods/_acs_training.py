@@ -29,6 +29,7 @@ from ._acs_latent import LatentSpace
 from ._acs_losses import AcsRegions
 from ._acs_pipeline import Clock
 from ._acs_samples import enhanced, gathered, roi_samples, shapes, tissue_samples
+from ._acs_settle import settle
 from ._acs_stages import FITTED, find, masks_of, regions
 from ._numerics import mixed
 from ._training import Samples, fit, outputs, step_seconds
@@ -100,6 +101,9 @@ def train(
             part = replace(context, report=_part(context.report, stage))
             fit(network[stage], goals[stage], samples, None, recipe, part,
                 stage=stage, stages=(stage,))  # fmt: skip
+            if stage != "anatomy":  # which has no batch normalisation
+                settle(network[stage], samples.images, recipe.batch, context.device,
+                       recipe.precision, mixed(seed, *stage.encode()))  # fmt: skip
 
     def answers(stage: str, images: Tensor) -> Mask:
         found = outputs(network[stage], goals[stage], images, context.device, method.precision)

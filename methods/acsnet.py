@@ -66,18 +66,19 @@ class AcsNet(Learned):
         # Learns nothing worth having, in seconds: for the contract suite.
         "smoke": {
             "size": 64, "square": 64, "filters": 2, "code_channels": 8, "epochs": 2,
-            "anatomy_epochs": 80, "latent_points": 20, "components": 2,
+            "roi_epochs": 2, "anatomy_epochs": 80, "latent_points": 20, "components": 2,
         },
         # "cropped or padded to a square of size 192x192 pixels", "a 128x128 pixel square", "an
         # additional 10,000 points"; Adam at 1e-3. The rest is not in its text.
         "paper": {
-            "size": 192, "square": 128, "filters": 32, "code_channels": 16, "epochs": 100,
-            "anatomy_epochs": 200, "batch": 16, "learning_rate": 1e-3, "schedule": "constant",
-            "augment": False, "latent_points": 10_000,
+            "size": 192, "square": 128, "filters": 32, "code_channels": 16, "roi_epochs": 100,
+            "epochs": 100, "anatomy_epochs": 200, "batch": 16, "learning_rate": 1e-3,
+            "schedule": "constant", "augment": False, "latent_points": 10_000,
         },
     }  # fmt: skip
 
-    epochs: int = Field(10, gt=0, description="passes of stages 1 and 2 over their samples")
+    epochs: int = Field(20, gt=0, description="passes of stage 2 over its samples")
+    roi_epochs: int = Field(10, gt=0, description="passes of stage 1 over its samples")
     size: int = Field(128, gt=0, description="side in pixels of the square that stage 1 sees")
     square: int = Field(96, gt=0, description="side in pixels of the square of stages 2 and 3")
     filters: int = Field(4, gt=0, description="of stage 1's first level; stage 2 has twice as many")
@@ -143,8 +144,10 @@ class AcsNet(Learned):
         """How the network of ``stage`` is trained."""
         from dataclasses import replace
 
-        if stage != "anatomy":
+        if stage == "tissue":
             return self.recipe
+        if stage == "roi":
+            return replace(self.recipe, epochs=self.roi_epochs)
         from ._acs_autoencoder import SHAPES
 
         moved = SHAPES if self.augment else None
@@ -229,7 +232,7 @@ class AcsNet(Learned):
     @property
     def epoch_count(self) -> int | None:
         """Passes over the training samples, those of all stages."""
-        return self.epochs * (1 if self.roi == "none" else 2) + self.anatomy_epochs
+        return (0 if self.roi == "none" else self.roi_epochs) + self.epochs + self.anatomy_epochs
 
     def estimate_seconds(self, cases: Sequence[Case], context: TrainContext) -> float | None:
         """How long ``train`` would take here, from a few steps timed; None if no case says."""

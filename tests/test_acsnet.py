@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from torch import Tensor
 
 from benchmark import Case, DataError, Region, Segmentation, Study, TrainContext, Volume
 from benchmark.contained import Contained
@@ -37,6 +38,7 @@ from benchmark.methods._acs_samples import (
     shapes,
     tissue_samples,
 )
+from benchmark.methods._acs_stages import _tissues
 from benchmark.methods._acs_tissue import MARGIN, Window, cavity, seen, whole
 from benchmark.methods._acs_training import limits_for
 from benchmark.methods._acs_volume import kept_slices
@@ -46,11 +48,14 @@ from benchmark.store import folder_hashes
 
 Mask = NDArray[np.bool_]
 TINY: dict[str, Any] = {
-    "size": 64, "square": 48, "epochs": 70, "code_channels": 8, "anatomy_epochs": 80,
-    "latent_points": 30, "components": 2, "augment": False, "precision": "float32",
+    "size": 64, "square": 48, "roi_epochs": 70, "epochs": 70, "code_channels": 8,
+    "anatomy_epochs": 80, "latent_points": 30, "components": 2, "augment": False,
+    "precision": "float32",
 }  # fmt: skip
 #: What learns no image worth having, but shapes.
-TINIEST: dict[str, Any] = {**TINY, "epochs": 2, "filters": 2, "anatomy_epochs": 60, "style": False}
+TINIEST: dict[str, Any] = {
+    **TINY, "roi_epochs": 2, "epochs": 2, "filters": 2, "anatomy_epochs": 60, "style": False,
+}  # fmt: skip
 
 QUICK_PARAMETERS = 1_471_096
 PAPER_PARAMETERS = {"roi": 8_288_673, "tissue": 33_133_442, "anatomy": 3_212_049}
@@ -557,6 +562,28 @@ def test_the_paper_moves_no_training_sample() -> None:
         assert paper.recipe_of(stage).augment is None
     assert quick.recipe_of("anatomy").augment == SHAPES
     assert paper.recipe_of("anatomy").epochs == paper.anatomy_epochs
+
+
+def test_nothing_is_said_outside_the_square_that_stage_2_is_shown() -> None:
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 64)).astype(np.float32)
+    roi = np.zeros((2, 64, 64), dtype=bool)
+    roi[0, 20:30, 24:32] = True
+
+    def everything(stage: str, squares: Tensor) -> Mask:
+        return np.ones((len(squares), 2, *squares.shape[2:]), dtype=bool)
+
+    for found in _tissues(images, roi, 48, everything):
+        rows, columns = np.nonzero(found[0])
+        side = 10 + 2 * MARGIN
+        assert (np.ptp(rows) + 1, np.ptp(columns) + 1, len(rows)) == (side, side, side * side)
+        assert not found[1].any()
+
+
+def test_each_stage_has_epochs_of_its_own() -> None:
+    method = AcsNet(roi_epochs=3, epochs=5, anatomy_epochs=7)
+    assert [method.recipe_of(s).epochs for s in ("roi", "tissue", "anatomy")] == [3, 5, 7]
+    assert method.epoch_count == 15
+    assert method.model_copy(update={"roi": "none"}).epoch_count == 12
 
 
 # Files and processes
