@@ -244,7 +244,7 @@ def _note(
         unanswered = len(applies) - len(kept) - lost
         said += [f"{unanswered} without an answer left out"] * bool(unanswered)
     missing = int((kept["missing"] > 0).sum())
-    said += [f"{missing} unanswered in some seed"] * bool(missing)
+    said += [f"{missing} without a value in some seed"] * bool(missing)
     if not len(kept):
         return "; ".join([*said, "no pair"])
     about: dict[str, list[str]] = {}
