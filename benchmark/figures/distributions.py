@@ -206,7 +206,7 @@ def _rows(
     width_mm: float,
     what: str,
 ) -> tuple[Figure, Any, dict[str, Floats]]:
-    """The figure, its axes with the names, and what is known; without axes where there is nothing."""
+    """The figure, its axes with the names, and what is known; no axes where nothing is."""
     known = {name: _known(raw, log) for name, raw in values.items()}
     rows = {name: row for name, (row, _) in known.items()}
     if not any(map(len, rows.values())):
