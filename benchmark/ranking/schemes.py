@@ -257,10 +257,13 @@ def case_ranks(values: ArrayLike, better: str) -> Floats:
 
 
 def rank(bad: ArrayLike) -> Ints:
-    """Ranks along the last axis: 1 for the least, ties share the better, NaN last and shared."""
+    """Ranks along the last axis: 1 for the least, ties share the better, NaN last and shared.
+
+    Scores are compared to twelve decimals: the same mean summed in another order is the same.
+    """
     from scipy.stats import rankdata
 
-    filled = np.asarray(bad, dtype=np.float64)
+    filled = np.round(np.asarray(bad, dtype=np.float64), 12)
     filled = np.where(np.isnan(filled), np.inf, filled)
     if not filled.size:
         return np.zeros(filled.shape, dtype=np.int64)
@@ -309,5 +312,5 @@ def _median(column: Floats) -> float:
 def _per_patient(differences: Floats, patients: NDArray[Any]) -> Floats:
     both = ~np.isnan(differences)
     _, of_case = np.unique(patients[both], return_inverse=True)
-    sums: Floats = np.bincount(of_case, weights=differences[both])
-    return sums / np.bincount(of_case)
+    sums = np.bincount(of_case, weights=differences[both])
+    return np.asarray(sums / np.bincount(of_case), dtype=np.float64)
