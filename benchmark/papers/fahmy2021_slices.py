@@ -23,6 +23,8 @@ __all__ = ["WHERE", "segmented_slices"]
 
 #: Column of Table 3 -> third of the ventricle.
 WHERE = {"apical": "apex", "middle": "middle", "basal": "base"}
+#: A slice without a value that has one of these was not segmented.
+_MISSES = ("pred_empty", "no_prediction", "error")
 #: Where a case's stack does not say which end is the apex.
 UNKNOWN = "unknown"
 _ENDS: tuple[Literal["first", "last"], ...] = ("first", "last")
