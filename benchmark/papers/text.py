@@ -61,9 +61,9 @@ def csv_text(
             lines.append(
                 [report.paper.name, table.published.number, row.name, column, ours.value,
                  ours.spread, ours.low, ours.high, ours.n, ours.missing or _words(ours),
-                 ours.command, table.filled_by.get(column), ours.letters, theirs.value, theirs.spread, theirs.low,
-                 theirs.high, theirs.quote, theirs.note if theirs.value is not None
-                 else NOT_PUBLISHED, report.caution]
+                 ours.command, table.filled_by.get(column), ours.letters, theirs.value,
+                 theirs.spread, theirs.low, theirs.high, theirs.quote, theirs.note
+                 if theirs.value is not None else NOT_PUBLISHED, report.caution]
             )  # fmt: skip
     lines += [
         [report.paper.name, figure.name, *[None] * 7, state(figure, pictures), figure.command,
