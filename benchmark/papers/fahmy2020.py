@@ -152,7 +152,7 @@ def _figures(making: Making) -> tuple[PaperFigure, ...]:
 
 def _classes_figure(making: Making) -> PaperFigure:
     """The classes that the paper names; it draws no such figure."""
-    number, title = "of Dice classes", "Classes of Dice of scar"
+    number, title = "Dice classes", "Classes of Dice of scar"
     absent = [model for model in making.models.values() if model.experiment is None]
     if len(absent) == len(making.models):
         return PaperFigure(number, title, command=absent[0].command)

@@ -123,7 +123,7 @@ def shown(cell: Cell, row: PublishedRow, table: Filled, *, intervals: bool = Fal
         return cell.text
     if cell.value is None:
         return cell.missing or NONE
-    digits = 0 if row.name.startswith("n_") or table.published.number == "1" else row.digits
+    digits = 0 if row.name.startswith("n_") else row.digits
     parts = [number(cell.value, digits) + cell.letters]
     if cell.spread is not None:
         parts.append(f"({number(cell.spread, digits)})")
@@ -138,7 +138,7 @@ def shown_published(cell: Published) -> str:
         return NOT_PUBLISHED
     parts = [f"{cell.relation} {cell.text}".strip()]
     if cell.spread is not None:
-        parts.append(f"({cell.spread:g})")
+        parts.append(f"({cell.printed['spread']})")
     if cell.low is not None and cell.high is not None:
-        parts.append(f"[{cell.low:g}, {cell.high:g}]")
+        parts.append(f"[{cell.printed['low']}, {cell.printed['high']}]")
     return " ".join(parts)
