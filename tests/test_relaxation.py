@@ -66,7 +66,9 @@ def test_thirds_pool_the_pixels_of_their_slices_or_say_why_not() -> None:
 def test_without_myocardium_in_a_segmentation_there_is_nothing_to_measure() -> None:
     found = list(relaxation(labels(), Volume(t1(), SPACING), "t2", regions={Region.CAVITY}))
     assert {(f.level, f.value, f.status) for f in found} == {("volume", None, "not_applicable")}
-    assert [f.feature for f in found] == ["myocardium_t2_median_ms", "myocardium_t2_iqr_ms"]
+    assert [f.feature for f in found] == [
+        f"{part}_t2_{what}_ms" for part in ("myocardium", "septum") for what in ("median", "iqr")
+    ]
     missing = list(missing_relaxation("t2", "no_prediction", "lost"))
     assert {(f.status, f.message) for f in missing} == {("no_prediction", "lost")}
 
