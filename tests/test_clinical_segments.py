@@ -206,7 +206,7 @@ def test_the_tip_has_an_area_and_no_rays() -> None:
 
 def test_a_sector_of_scar_is_in_its_segments_by_hand() -> None:
     """Scar of half the wall from 120 to 180 degrees: all of segments 2 and 8, and part of 14."""
-    drawn = heart(scar=(120.0, 180.0, 5.0))
+    drawn = heart(scar=(120.0, 179.9, 5.0))
     found = features(drawn, (10.0, 1.0, 1.0), thirds=BETWEEN, insertion=at(120))
     share, depth = (by_segment(found, n) for n in ("scar_percent", "transmurality_percent"))
     inner = 100 * (25**2 - 20**2) / (30**2 - 20**2)
