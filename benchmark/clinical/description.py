@@ -82,13 +82,11 @@ def missing_features(
     Args:
         status: Why.
         message: The reason in words.
-        insertion: As given to it: where it is known, each segment has its rows.
+        insertion: As given to it; where it is known, each segment has its rows.
     """
     units = {**VOLUMES, **WALLS}
     found = [Feature("volume", None, n, None, status, units[n], message) for n in units]
-    if isinstance(insertion, str):
-        return [*found, *unsegmented("not_applicable", insertion)]
-    return [*found, *unsegmented(status, message, each=True)]
+    return [*found, *unsegmented(status, message, each=not isinstance(insertion, str))]
 
 
 def septum(

@@ -69,7 +69,8 @@ def angles_of(offsets: Floats, spacing: tuple[float, float, float]) -> Floats:
     with its rows downwards; angles are those of millimetres, so pixels need not be square.
     """
     _, dy, dx = spacing
-    return np.asarray(np.arctan2(-offsets[..., 0] * dy, offsets[..., 1] * dx))
+    # Taken from 0, as a negated 0 would turn what points left by a whole circle.
+    return np.asarray(np.arctan2(0.0 - offsets[..., 0] * dy, offsets[..., 1] * dx))
 
 
 def _within(inside: NDArray[np.bool_]) -> Floats:

@@ -10,6 +10,7 @@ long side of an oval cavity, the ray is longer than the wall is thick.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ RAYS = 120
 _FINENESS = 4
 #: Neighbouring rays over which a thickness is averaged before the greatest is taken: 15 degrees.
 _WINDOW = 5
+_BORDER = ((1, 1), (1, 1), (1, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,49 +97,44 @@ def walls(labels: Labels, spacing: tuple[float, float, float], seen: Planes) -> 
     _, dy, dx = spacing
     angles: Floats = (np.arange(RAYS, dtype=np.float64) + 0.5) * (2 * np.pi / RAYS)
     step = min(dy, dx) / _FINENESS
-    shape = (len(labels), RAYS)
-    thickness, scar = np.full(shape, np.nan), np.full(shape, np.nan)
-    wall = Region.MYOCARDIUM.mask(labels)
-    marked = Region.SCAR.mask(labels)
-    for z in np.flatnonzero(wall.any(axis=(1, 2)) & ~seen.closed):
-        row, column = seen.centres[z]
-        rows, columns = np.nonzero(wall[z])
+    thickness, scar = (np.full((len(labels), RAYS), np.nan) for _ in range(2))
+    # Background all around, so that what leaves the image can be clipped to it.
+    wall, marked = (np.pad(r.mask(labels), _BORDER) for r in (Region.MYOCARDIUM, Region.SCAR))
+    for z in np.flatnonzero(wall[1:-1].any(axis=(1, 2)) & ~seen.closed):
+        row, column = seen.centres[z] + 1.0
+        rows, columns = np.nonzero(wall[z + 1])
         reach = np.hypot((rows - row) * dy, (columns - column) * dx).max() + dy + dx
-        # Samples lie in the middle of their steps; the first and the last are outside the wall.
-        along = (np.arange(int(np.ceil(reach / step))) + 0.5) * step
-        at = (
-            np.rint(row - np.sin(angles)[:, None] * along / dy).astype(np.intp),
-            np.rint(column + np.cos(angles)[:, None] * along / dx).astype(np.intp),
-        )
-        inside = _sampled(wall[z], at)
-        first, last = _longest(inside)
+        # Samples lie in the middle of their steps; the last are outside the wall.
+        along: Floats = np.arange(0.5, math.ceil(reach / step)) * step
+        at = _pixels(wall.shape[1:], row, column, np.sin(angles) / dy, np.cos(angles) / dx, along)
+        first, last = _longest(wall[z + 1].ravel()[at])
         # From a centre that is wall itself, nobody knows where the wall begins.
         known = (last > first) & (first > 0)
-        hit = np.concatenate(
-            [np.zeros((RAYS, 1), dtype=np.intp), np.cumsum(_sampled(marked[z], at), axis=1)], axis=1
-        )
-        every = np.arange(RAYS)
         thickness[z] = np.where(known, (last - first) * step, np.nan)
-        scar[z] = np.where(known, (hit[every, last] - hit[every, first]) * step, np.nan)
+        scar[z] = np.where(known, 0.0, np.nan)
+        if marked[z + 1].any():
+            places = np.arange(len(along))
+            within = (places >= first[:, None]) & (places < last[:, None])
+            length = (marked[z + 1].ravel()[at] & within).sum(axis=1) * step
+            scar[z] = np.where(known, length, np.nan)
     return Walls(angles, thickness, scar, min(dy, dx))
 
 
-def _sampled(
-    mask: NDArray[np.bool_], at: tuple[NDArray[np.intp], NDArray[np.intp]]
-) -> NDArray[np.bool_]:
-    """The mask at these rows and columns; outside the image it is False."""
-    rows, columns = at
-    inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
-    return np.asarray(mask[np.where(inside, rows, 0), np.where(inside, columns, 0)] & inside)
+def _pixels(
+    shape: tuple[int, ...], row: float, column: float, up: Floats, right: Floats, along: Floats
+) -> NDArray[np.int32]:
+    """``(RAYS, samples)``: the pixel, counted row by row, of each sample of each ray."""
+    rows = np.rint(row - up[:, None] * along).clip(0, shape[0] - 1).astype(np.int32)
+    columns = np.rint(column + right[:, None] * along).clip(0, shape[1] - 1).astype(np.int32)
+    return rows * np.int32(shape[1]) + columns
 
 
-def _longest(inside: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _longest(inside: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """``(RAYS,)`` each: where the longest run of True begins, and where it has ended."""
-    n = inside.shape[1]
-    places = np.arange(n)
+    places = np.arange(inside.shape[1], dtype=np.int32)
     # The last sample before, or at, each place that is outside; -1 before any.
-    outside = np.maximum.accumulate(np.where(inside, -1, places), axis=1)
+    outside = np.maximum.accumulate(np.where(inside, np.int32(-1), places), axis=1)
     run = places - outside
-    last = run.argmax(axis=1)
+    last = run.argmax(axis=1).astype(np.int32)
     longest = np.take_along_axis(run, last[:, None], axis=1)[:, 0]
-    return last + 1 - longest, last + 1
+    return last + np.int32(1) - longest, last + np.int32(1)
