@@ -70,6 +70,9 @@ def _table_1(making: Making) -> Filled:
     for column in ("training", "validation", "all"):
         for row in ("scar", "scar_median", "n_scar", "n_patients"):
             cells[row, column] = Cell(missing="not tested", text=NONE)
+    for column, role in (("training", "train"), ("validation", "validation")):
+        if learnt := making.run.record.split.get(role):
+            cells["n_patients", column] = Cell(float(len(learnt)))
     for column in ("internal", "external"):
         cells |= {(row, column): cell for row, cell in burden(making, column).items()}
     table = making.paper.tables["1"]
@@ -78,7 +81,8 @@ def _table_1(making: Making) -> Filled:
             cells.setdefault((row, column), Cell(missing="not recorded", text=NONE))
     note = (
         "%Scar of the reference over the patients with more than 1 %, as in the paper's text. "
-        "Tables of runs hold the cases that were tested; nothing else of a patient is recorded."
+        "Tables of runs hold the cases that were tested; of those learnt from there is no more "
+        "than their number, and nothing else of a patient is recorded."
     )
     return Filled(table, cells, (note,))
 
