@@ -228,7 +228,7 @@ def near(*values: float) -> list[Any]:
 def test_success_is_counted_by_location_without_patients_whom_both_failed_in(
     pair: tuple[Path, Path],
 ) -> None:
-    """D fails everywhere in both; of a, the first slice, which is the apex's, without fusion."""
+    """The last fails everywhere in both; of a, the apex's slice without fusion."""
     found = filled("fahmy2021", *pair)
     for column, n, none in (("apical", 3, 2), ("middle", 3, 3), ("basal", 3, 3), ("all", 9, 8)):
         assert cells(found, "3", column, "all_total", "all_fusion", "all_none") == [n, n, none]

@@ -62,7 +62,10 @@ class Making:
     @cached_property
     def slices(self) -> Mapping[str, pd.DataFrame]:
         """By model, its slices; without patients whom all models failed in."""
-        found = {column: segmented_slices(of, self.roles) for column, of in self.runs.items()}
+        found = {
+            column: segmented_slices(of, self.roles, self.run_list)
+            for column, of in self.runs.items()
+        }
         return {c: one[~one["patient"].isin(self._failed(found))] for c, one in found.items()}
 
     @staticmethod
