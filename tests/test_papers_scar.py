@@ -410,7 +410,7 @@ def test_runs_of_other_methods_are_told_what_to_type(made: Made, paper: str) -> 
 
 def test_data_without_scar_and_two_experiments_are_refused(made: Made) -> None:
     with pytest.raises(DataError, match="'maps' has no scar"):
-        filled("fahmy2021", made("fusion", dataset="maps", record={"annotates": ["myocardium"]}))
+        filled("fahmy2021", made("mapping", dataset="maps", record={"annotates": ["myocardium"]}))
     other = made("fusion", record={"group": "other", "key": "o"},
                  method_record={"parameters": {"size": 3}, "asked": {"size": 3}})  # fmt: skip
     with pytest.raises(UsageError, match=r"'fusion\[size=3\]' could fill the same cells"):
