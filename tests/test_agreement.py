@@ -96,6 +96,7 @@ def test_the_six_of_shrout_and_fleiss(kind: IccKind, name: str, value: float) ->
     assert found.low < value < found.high
 
 
+@pytest.mark.filterwarnings("ignore")  # pingouin's own, of pandas
 @pytest.mark.parametrize(("kind", "name", "value"), KINDS)
 @pytest.mark.parametrize(("n", "k"), [(6, 4), (30, 2), (12, 3)])
 def test_each_of_the_six_is_that_of_pingouin(

