@@ -1,33 +1,135 @@
-"""Figures of the page."""
+"""The figures of the page: which are drawn, of what, and how they stand in it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..feature_agreement import feature_pairs, shown_features
+from ..leaderboard import Leaderboard
+from ..results import Run
+from .methods import COSTS, costs
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+__all__ = ["Drawing", "agreement_figures", "cost_figures", "drawing", "value_figures"]
 
 
 @dataclass(frozen=True)
-class Figure:
-    uri: str
-    width: int
-    height: int
-    alt: str
+class Drawing:
+    """A figure in the page.
+
+    Attributes:
+        svg: Its element: text of our own making, in which names are escaped.
+        caption: What stands below it.
+        wide: Whether it takes the width of the page.
+    """
+
+    svg: str
     caption: str
+    wide: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in the page."""
+        return len(self.svg.encode("utf-8"))
 
 
-def agreement_figures(board, members):
-    return {row.label: [] for row in board.rows}
+def drawing(
+    figure: matplotlib.figure.Figure, prefix: str, caption: str, *, wide: bool = False
+) -> Drawing:
+    """A figure whose ids begin with ``prefix``, which no other of the page may have."""
+    from ..figures import svg_text
+
+    return Drawing(svg_text(figure, prefix), caption, wide)
 
 
-def agreement_table(board, members):
-    return None
+def value_figures(board: Leaderboard, values: pd.DataFrame) -> list[Drawing]:
+    """Every case as a dot, and the densities, of the ranking quantity.
+
+    Args:
+        board: The leaderboard.
+        values: Cases by methods; NaN where a case stays undefined.
+    """
+    from ..figures import box_strip, violins
+
+    known = {row.label: values[row.label].to_numpy(dtype=float) for row in board.rows
+             if row.rank is not None and row.label in values}  # fmt: skip
+    known = {label: column[~np.isnan(column)] for label, column in known.items()}
+    if not any(len(column) for column in known.values()):
+        return []
+    label, unit = _quantity(board)
+    return [
+        drawing(box_strip(known, label=label, unit=unit), "fs",
+                "Every case as a dot; boxes of the quartiles."),
+        drawing(violins(known, label=label, unit=unit), "fv",
+                "Densities, cut at the least and the greatest value; the bar holds the middle "
+                "half, the white dot is the median."),
+    ]  # fmt: skip
 
 
-def cost_figures(board):
-    return []
+def cost_figures(board: Leaderboard) -> list[Drawing]:
+    """The mean of the ranking quantity against each cost that was recorded."""
+    from ..figures import pareto
+
+    at = board.columns.index(board.rank_by)
+    label, unit = _quantity(board)
+    ranked = [row for row in board.rows if row.rank is not None]
+    found = []
+    for k, head in enumerate(COSTS):
+        points = {row.label: (costs(row)[k].value, row.cells[at].mean) for row in ranked}
+        if sum(c is not None and q is not None for c, q in points.values()) < 2:
+            continue
+        quality = f"mean {label}" + (f" ({unit})" if unit else "")
+        figure = pareto(points, cost=head, quality=quality, better=board.better[at])
+        found.append(drawing(figure, f"fc{k}", f"Against {head}."))
+    return found
 
 
-def rank_figures(board, means):
-    return [], ()
+def agreement_figures(
+    board: Leaderboard, members: Mapping[str, Sequence[Run]]
+) -> dict[str, list[Drawing]]:
+    """Per method, the regression and the Bland-Altman plot of each feature it has values of.
+
+    Args:
+        board: The leaderboard.
+        members: Its runs by label.
+    """
+    from ..agreement import bland_altman, pearson, regression
+    from ..figures import bland_altman_plot, regression_plot
+
+    features = shown_features([run for runs in members.values() for run in runs])
+    found: dict[str, list[Drawing]] = {row.label: [] for row in board.rows}
+    for i, row in enumerate(board.rows):
+        for k, feature in enumerate(features):
+            pairs = feature_pairs(members[row.label], feature, board.roles)
+            pairs = pairs[pairs["reference"].notna() & pairs["prediction"].notna()]
+            if len(pairs) < 2:
+                continue
+            x, y = (pairs[side].to_numpy(dtype=float) for side in ("reference", "prediction"))
+            unit = str(pairs["unit"].iloc[0] or "")
+            name = feature.removesuffix(f"_{unit.lower()}").replace("_", " ")
+            line = regression(x, y, origin=True)
+            limits = bland_altman(x, y, patients=pairs["patient"].to_numpy(dtype=str))
+            found[row.label] += [
+                drawing(
+                    regression_plot(x, y, line, label=name, unit=unit, r=pearson(x, y).r),
+                    f"fr{i}-{k}",
+                    f"{name}: regression through the origin, dashed the identity.",
+                ),
+                drawing(
+                    bland_altman_plot(x, y, limits, label=name, unit=unit),
+                    f"fb{i}-{k}",
+                    f"{name}: Bland-Altman, prediction - reference.",
+                ),
+            ]
+    return found
 
 
-def value_figures(board, values):
-    return []
+def _quantity(board: Leaderboard) -> tuple[str, str]:
+    return str(board.rank_by), board.units[board.columns.index(board.rank_by)]

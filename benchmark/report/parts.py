@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
 from ..claims import Verdict
 from ..compare import p_text
+from ..feature_agreement import agreement_cells, agreement_header, agreement_sentence
 from ..leaderboard import Leaderboard
 from ..metrics.definition import STATUSES
 from ..policies import Policy
 from ..results import Run
 from ..text import interval_text, number
 from .cells import digits
-from .drawings import Figure, agreement_table, cost_figures, rank_figures, value_figures
+from .drawings import Drawing, cost_figures, value_figures
 
 __all__ = ["Part", "TableText", "count", "parts"]
 
@@ -48,7 +49,7 @@ class Part:
     texts: tuple[str, ...] = ()
     tables: tuple[TableText, ...] = ()
     notes: tuple[str, ...] = ()
-    figures: tuple[Figure, ...] = field(default=())
+    figures: tuple[Drawing, ...] = ()
 
 
 def parts(
@@ -116,16 +117,19 @@ def _ranks(board: Leaderboard, means: pd.DataFrame) -> Part:
         "Rank (mean) under every policy", ("method", *(str(p) for p in Policy)), tuple(lines)
     )
     notes = tuple(f"{policy}: {policy.sentence}." for policy in Policy)
-    figures, texts = rank_figures(board, means)
-    return Part("ranks", "Ranks", (text, *texts), (table,), notes, tuple(figures))
+    return Part("ranks", "Ranks", (text,), (table,), notes)
 
 
 def _agreement(board: Leaderboard, members: Mapping[str, Sequence[Run]]) -> Part | None:
-    found = agreement_table(board, members)
-    if found is None:
+    rows = getattr(board, "agreement", ())
+    if not rows:
         return None
-    texts, tables = found
-    return Part("agreement", "Agreement with the reference", texts, tables)
+    text = f"{agreement_sentence()} The plots stand in the card of each method."
+    table = TableText(
+        "Features", tuple(agreement_header()), tuple(tuple(agreement_cells(row)) for row in rows)
+    )
+    notes = tuple(f"{row.label}, {row.feature}: {row.note}" for row in rows if row.note)
+    return Part("agreement", "Agreement with the reference", (text,), (table,), notes)
 
 
 def _cost(board: Leaderboard) -> Part | None:
