@@ -12,10 +12,12 @@ from .text import NONE, csv_table, interval_text, markdown_cell, markdown_table,
 if TYPE_CHECKING:
     from rich.console import Group
 
-__all__ = ["csv_text", "head_lines", "markdown", "rich_view"]
+__all__ = ["COSTS", "cost_texts", "csv_text", "head_lines", "markdown", "note_text", "rich_view",
+           "seeds_text", "titles"]  # fmt: skip
 
 _ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0"}
-_COST = ("train (s)", "per epoch (s)", "per slice (ms)", "memory (MB)", "parameters")
+#: Heads of the columns of costs.
+COSTS = ("train (s)", "per epoch (s)", "per slice (ms)", "memory (MB)", "parameters")
 
 
 def head_lines(board: Leaderboard) -> list[str]:
@@ -61,15 +63,15 @@ def markdown(board: Leaderboard) -> str:
     first, *rest = head_lines(board)
     out = [f"# Leaderboard: {markdown_cell(first)}\n\n"]
     out += [f"{markdown_cell(line)}  \n" for line in rest]
-    header = ["rank", "method", "seeds", *_titles(board), *_COST, "inputs"]
+    header = ["rank", "method", "seeds", *titles(board), *COSTS, "inputs"]
     rows = [
-        [_rank(row), markdown_cell(row.label), _seeds(row), *_cells(board, row), *_costs(row),
-         markdown_cell(row.track)]
+        [_rank(row), markdown_cell(row.label), seeds_text(row), *_cells(board, row),
+         *cost_texts(row), markdown_cell(row.track)]
         for row in _all_rows(board)
     ]  # fmt: skip
     out += ["\n", markdown_table(header, rows, left=2)]
     notes = [
-        f"* {markdown_cell(row.label)}: {markdown_cell(_note(row))}\n" for row in _noted(board)
+        f"* {markdown_cell(row.label)}: {markdown_cell(note_text(row))}\n" for row in _noted(board)
     ]
     out += ["\n", *notes] if notes else []
     for section in sections(board):
@@ -121,15 +123,15 @@ def rich_view(board: Leaderboard) -> Group:
     table = Table(title=Text(first), title_justify="left", title_style="bold")
     for name in ("rank", "method", "seeds"):
         table.add_column(name, justify="left" if name == "method" else "right")
-    for title in (*_titles(board), *_COST, "inputs"):
+    for title in (*titles(board), *COSTS, "inputs"):
         # Two short lines instead of one long: six columns must fit beside each other.
         table.add_column(Text(title.replace(" ", "\n", 1)), justify="right")
     for row in _all_rows(board):
         cells = [text.replace(" [", "\n[").replace("] ", "]\n") for text in _cells(board, row)]
-        line = [_rank(row), row.label, _seeds(row), *cells, *_costs(row), row.track]
+        line = [_rank(row), row.label, seeds_text(row), *cells, *cost_texts(row), row.track]
         table.add_row(*map(Text, line))
     parts: list[Table | Text] = [table, *map(Text, rest)]
-    parts += [Text(f"{row.label}: {_note(row)}") for row in _noted(board)]
+    parts += [Text(f"{row.label}: {note_text(row)}") for row in _noted(board)]
     for section in sections(board):
         more = Table(title=section.title, title_justify="left", title_style="bold")
         for k, name in enumerate(section.header):
@@ -142,7 +144,8 @@ def rich_view(board: Leaderboard) -> Group:
     return Group(*parts)
 
 
-def _titles(board: Leaderboard) -> list[str]:
+def titles(board: Leaderboard) -> list[str]:
+    """The heads of the columns: region, metric, geometry, unit and direction."""
     titles = []
     for column, unit, better in zip(board.columns, board.units, board.better, strict=True):
         # The unit is said once: a metric may carry it in its name.
@@ -168,7 +171,8 @@ def _cell(cell: Cell, digits: int) -> str:
     return " ".join(filter(None, [number(cell.mean, digits), spread, counts]))
 
 
-def _costs(row: Row) -> list[str]:
+def cost_texts(row: Row) -> list[str]:
+    """What a method took, in the order of :data:`COSTS`."""
     parameters = "–" if row.parameters is None else f"{row.parameters:,}"  # noqa: RUF001
     per_slice = None if row.seconds_per_slice is None else 1000 * row.seconds_per_slice
     memory = number(row.memory_mb, 0)
@@ -187,13 +191,15 @@ def _rank(row: Row) -> str:
     return "–" if row.rank is None else str(row.rank)  # noqa: RUF001
 
 
-def _seeds(row: Row) -> str:
+def seeds_text(row: Row) -> str:
+    """How many seeds, and of how many folds."""
     if not row.seeds:
         return NONE
     return f"{len(row.seeds)}" + (f" x {row.folds} folds" if row.folds else "")
 
 
-def _note(row: Row) -> str:
+def note_text(row: Row) -> str:
+    """What must be said of a method beside its numbers."""
     return f"not ranked, {row.note}" if row.rank is None else row.note
 
 

@@ -18,7 +18,7 @@ from ..policies import Policy, case_means
 from ..results import Run
 from ..table import select, tidy
 
-__all__ = ["KINDS", "Stratum", "exact_titles", "filters", "scores_of", "strata", "tables"]
+__all__ = ["KINDS", "Stratum", "digits", "filters", "scores_of", "strata", "tables"]
 
 #: Column of the case table -> what its strata are called.
 KINDS = {
@@ -27,7 +27,6 @@ KINDS = {
 _ROLES = {"test": "internal (test)", "external": "external"}
 #: Strata of one kind; of data from a hundred sites the page shows the largest.
 MOST = 24
-_ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0"}
 
 #: Cells by label, one per column.
 Table = Mapping[str, tuple[Cell, ...]]
@@ -123,7 +122,6 @@ def filters(
     board: Leaderboard,
     parts: Sequence[Stratum],
     found: Mapping[Policy, Mapping[str, Table]],
-    tracks: Sequence[str],
 ) -> dict[str, Any]:
     """What the page's script reads: plain lists, dictionaries, strings and numbers.
 
@@ -139,7 +137,7 @@ def filters(
             {"better": better, "digits": digits(unit)}
             for unit, better in zip(board.units, board.better, strict=True)
         ],
-        "tracks": list(tracks),
+        "tracks": [row.track for row in board.rows],
         "policies": {policy.value: policy.sentence for policy in Policy},
         "strata": {
             part.key: {
@@ -158,19 +156,6 @@ def filters(
             for policy, by_stratum in found.items()
         },
     }
-
-
-def exact_titles(board: Leaderboard) -> list[str]:
-    """The heads of the columns: region, metric, geometry, unit and direction."""
-    titles = []
-    for column, unit, better in zip(board.columns, board.units, board.better, strict=True):
-        # The unit is said once: a metric may carry it in its name.
-        name = f"{column.region} {column.metric}".removesuffix("_ml").replace("_", " ")
-        level = "" if column.level == "volume" else column.level
-        inside = ", ".join(filter(None, [column.dim, level, unit]))
-        parts = [name, f"({inside})" if inside else "", _ARROWS.get(better, "")]
-        titles.append(" ".join(filter(None, parts)))
-    return titles
 
 
 def digits(unit: str) -> int:

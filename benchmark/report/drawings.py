@@ -11,8 +11,9 @@ import pandas as pd
 
 from ..feature_agreement import feature_pairs, shown_features
 from ..leaderboard import Leaderboard
+from ..leaderboard_text import COSTS
 from ..results import Run
-from .methods import COSTS, costs
+from .methods import costs
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -94,7 +95,7 @@ def cost_figures(board: Leaderboard) -> list[Drawing]:
 def agreement_figures(
     board: Leaderboard, members: Mapping[str, Sequence[Run]]
 ) -> dict[str, list[Drawing]]:
-    """Per method, the regression and the Bland-Altman plot of each feature it has values of.
+    """Per method, the regression and the Bland-Altman plot of the first feature shown.
 
     Args:
         board: The leaderboard.
@@ -103,7 +104,8 @@ def agreement_figures(
     from ..agreement import bland_altman, pearson, regression
     from ..figures import bland_altman_plot, regression_plot
 
-    features = shown_features([run for runs in members.values() for run in runs])
+    # One feature, the first: the table has all, and a figure takes as long as a whole table.
+    features = shown_features([run for runs in members.values() for run in runs])[:1]
     found: dict[str, list[Drawing]] = {row.label: [] for row in board.rows}
     for i, row in enumerate(board.rows):
         for k, feature in enumerate(features):

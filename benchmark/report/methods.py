@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..leaderboard import Leaderboard, Row
+from ..leaderboard_text import COSTS, cost_texts, note_text
 from ..results import Run, unique_labels
 from ..text import NONE, number
 
-__all__ = ["COSTS", "Card", "Cost", "cards", "costs", "groups", "track"]
-
-#: Images that are maps, or what maps are made of: one track, whichever of them a method reads.
-_MAPS = frozenset({"t1", "t2", "t1_weighted", "t2_weighted"})
-_NAMES = {"lge": "LGE", "cine": "cine"}
+__all__ = ["Card", "Cost", "cards", "costs", "groups"]
 
 
 @dataclass(frozen=True)
@@ -29,10 +26,6 @@ class Cost:
 
     value: float | None
     text: str
-
-
-#: The columns of costs: their heads.
-COSTS = ("train (s)", "per epoch (s)", "per slice (ms)", "memory (MB)", "parameters")
 
 
 @dataclass(frozen=True)
@@ -69,34 +62,17 @@ def groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return found
 
 
-def track(run: Run) -> str:
-    """What the inputs of a run's method are called: ``LGE``, ``LGE + cine``, ``mapping``."""
-    needs = set(run.record.method.needs)
-    if not needs:
-        return "not recorded"
-    if needs <= _MAPS:
-        return "mapping"
-    known = [name for name in _NAMES if name in needs]
-    rest = sorted(needs - set(known))
-    return " + ".join([*(_NAMES[name] for name in known), *rest])
-
-
 def costs(row: Row) -> tuple[Cost, ...]:
-    """What a method cost, in the order of :data:`COSTS`."""
-    memory = number(row.memory_mb, 0)
-    if row.device_memory_mb is not None:
-        memory += f" + {number(row.device_memory_mb, 0)} GPU"
+    """What a method cost, in the order of :data:`benchmark.leaderboard_text.COSTS`."""
     per_slice = None if row.seconds_per_slice is None else 1000 * row.seconds_per_slice
-    return (
-        Cost(row.train_seconds, number(row.train_seconds, 1)),
-        Cost(row.seconds_per_epoch, number(row.seconds_per_epoch, 2)),
-        Cost(per_slice, number(per_slice, 1)),
-        Cost(row.memory_mb, memory),
-        Cost(
-            row.parameters,
-            NONE if row.parameters is None else f"{row.parameters:,}",
-        ),
+    values = (
+        row.train_seconds,
+        row.seconds_per_epoch,
+        per_slice,
+        row.memory_mb,
+        row.parameters,
     )
+    return tuple(map(Cost, values, cost_texts(row)))
 
 
 def cards(board: Leaderboard, members: Mapping[str, Sequence[Run]]) -> list[Card]:
@@ -114,7 +90,7 @@ def _card(row: Row, runs: Sequence[Run]) -> Card:
     method = record.method
     return Card(
         label=row.label,
-        track=track(runs[0]),
+        track=row.track,
         summary=method.summary,
         facts=(
             ("Inputs", ", ".join(method.needs) or "not recorded"),
@@ -133,7 +109,7 @@ def _card(row: Row, runs: Sequence[Run]) -> Card:
         ),
         runs=tuple(_run(run) for run in runs),
         versions=_versions(runs),
-        note=f"not ranked, {row.note}" if row.rank is None else row.note,
+        note=note_text(row),
     )
 
 

@@ -14,16 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..board_sections import count
 from ..claims import Verdict
-from ..leaderboard import Leaderboard, one_dataset
+from ..leaderboard import Leaderboard, Row, one_dataset
+from ..leaderboard_text import COSTS, note_text, seeds_text, titles
 from ..policies import Policy, case_means
 from ..results import Run
 from ..text import interval_text, number
-from . import cells, parts
+from . import cells
 from .definitions import definitions, hashes
 from .drawings import agreement_figures
 from .gallery import Strip, fitted, quantity_values, strips
-from .methods import COSTS, cards, costs, groups, track
+from .methods import cards, costs, groups
+from .parts import parts
 
 __all__ = ["MAX_BYTES", "page"]
 
@@ -61,7 +64,7 @@ def page(
     values = quantity_values(means, board.rank_by, labels)
     context = _context(board, members, table, verdicts)
     context |= {
-        "parts": parts.parts(board, members, table, means, values, verdicts),
+        "parts": parts(board, means, values, verdicts),
         "agreement": agreement_figures(board, members),
     }
     shown = strips(board, members, values)
@@ -103,7 +106,6 @@ def _context(
 ) -> dict[str, Any]:
     """What the template prints, but for figures and pictures."""
     data = board.dataset
-    tracks = [track(members[row.label][0]) for row in board.rows]
     strata = cells.strata(table)
     found = cells.tables(board, table, strata)
     by_kind = [("", strata[:1])] + [
@@ -111,7 +113,7 @@ def _context(
         for kind, name in cells.KINDS.items()
         if any(part.kind == kind for part in strata)
     ]
-    filters = cells.filters(board, strata, found, tracks)
+    filters = cells.filters(board, strata, found)
     caution = []
     if len(board.fingerprints) > 1:
         each = "; ".join(
@@ -127,23 +129,17 @@ def _context(
         "synthetic": data.synthetic,
         "caution": caution,
         "head": _head(board),
-        "tracks": sorted(set(tracks)),
+        "tracks": sorted({row.track for row in board.rows}),
         "strata": by_kind,
         "policies": list(Policy),
         "said": _said(board, strata[0]),
         "heads": _heads(board),
-        "rows": [_row(row, name) for row, name in zip(board.rows, tracks, strict=True)],
+        "rows": [_row(row) for row in board.rows],
+        "ceiling": _row(board.ceiling) if board.ceiling else None,
         "digits": [cells.digits(unit) for unit in board.units],
         "rank_digits": cells.digits(board.units[board.columns.index(board.rank_by)]),
         "explained": _explained(board),
-        "noted": [
-            {
-                "label": row.label,
-                "note": f"not ranked, {row.note}" if row.rank is None else row.note,
-            }
-            for row in board.rows
-            if row.note
-        ],
+        "noted": [(row.label, note_text(row)) for row in board.rows if row.note],
         "cards": cards(board, members),
         "definitions": definitions(board),
         "foot": hashes(board, members),
@@ -160,7 +156,7 @@ def _head(board: Leaderboard) -> list[tuple[str, str]]:
         ("Citation", data.citation or "not stated"),
         (
             "Cases",
-            f"{parts.count(board.n_cases, 'case')} of {parts.count(board.n_patients, 'patient')}, "
+            f"{count(board.n_cases, 'case')} of {count(board.n_patients, 'patient')}, "
             f"role {' + '.join(board.roles)}{excluded}",
         ),
         ("Ranked by", str(board.rank_by)),
@@ -170,9 +166,9 @@ def _head(board: Leaderboard) -> list[tuple[str, str]]:
 def _said(board: Leaderboard, everything: cells.Stratum) -> str:
     """What the page's script says of a choice, of the one that the page comes with."""
     return (
-        f"{parts.count(len(board.rows), 'method')}, ranked among these; all cases: "
-        f"{parts.count(len(everything.cases), 'case')} of "
-        f"{parts.count(everything.n_patients, 'patient')}. Policy {board.policy}: "
+        f"{count(len(board.rows), 'method')}, ranked among these; all cases: "
+        f"{count(len(everything.cases), 'case')} of "
+        f"{count(everything.n_patients, 'patient')}. Policy {board.policy}: "
         f"{board.policy.sentence}." + (f" NOTE: {everything.note}." if everything.note else "")
     )
 
@@ -185,22 +181,19 @@ def _heads(board: Leaderboard) -> list[dict[str, str]]:
         {"text": "method", "kind": "text"},
         {"text": "inputs", "kind": "text"},
         {"text": "seeds", "kind": ""},
-        *(
-            {"text": text, "kind": kind}
-            for text, kind in zip(cells.exact_titles(board), kinds, strict=True)
-        ),
+        *({"text": text, "kind": kind} for text, kind in zip(titles(board), kinds, strict=True)),
         *({"text": text, "kind": ""} for text in COSTS),
     ]
 
 
-def _row(row: Any, name: str) -> dict[str, Any]:
+def _row(row: Row) -> dict[str, Any]:
     return {
         "rank": row.rank,
         "label": row.label,
         "note": row.note,
-        "track": name,
-        "seeds": row.seeds,
-        "seed_text": f"{len(row.seeds)}" + (f" x {row.folds} folds" if row.folds else ""),
+        "track": row.track,
+        "seeds": len(row.seeds),
+        "seed_text": seeds_text(row),
         "cells": row.cells,
         "costs": costs(row),
     }
@@ -214,6 +207,11 @@ def _explained(board: Leaderboard) -> list[str]:
         "Costs, each on the machine of its runs: mean seconds of training, in all and for each "
         "epoch, and of predicting a slice (median over cases, the first left out); peak memory of "
         "the process.",
+        "Human ceiling: none, these runs hold one reader of each case."
+        if board.ceiling is None
+        else "Human ceiling, above the methods and not ranked: several readers of the same images, "
+        "each pair averaged as a seed is. They are held against each other, methods against the "
+        "reference.",
     ]
 
 

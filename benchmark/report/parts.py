@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from ..board_sections import Section, sections
 from ..claims import Verdict
 from ..compare import p_text
-from ..feature_agreement import agreement_cells, agreement_header, agreement_sentence
 from ..leaderboard import Leaderboard
-from ..metrics.definition import STATUSES
-from ..policies import Policy
-from ..results import Run
 from ..text import interval_text, number
-from .cells import digits
 from .drawings import Drawing, cost_figures, value_figures
 
-__all__ = ["Part", "TableText", "count", "parts"]
-
-_STATUS = {
-    "ok": "ok",
-    "both_empty": "both empty",
-    "pred_empty": "missed",
-    "ref_empty": "false alarm",
-    "no_prediction": "no prediction",
-    "not_applicable": "not applicable",
-    "error": "error",
-}
+__all__ = ["Part", "TableText", "parts"]
 
 
 @dataclass(frozen=True)
@@ -53,38 +39,31 @@ class Part:
 
 
 def parts(
-    board: Leaderboard,
-    members: Mapping[str, Sequence[Run]],
-    table: pd.DataFrame,
-    means: pd.DataFrame,
-    values: pd.DataFrame,
-    verdicts: Sequence[Verdict],
+    board: Leaderboard, means: pd.DataFrame, values: pd.DataFrame, verdicts: Sequence[Verdict]
 ) -> list[Part]:
     """The sections that have something to say, in the order of the page.
 
     Args:
         board: The leaderboard.
-        members: Its runs by label.
-        table: Rows of its columns.
-        means: What ``case_means`` made of them under the board's policy.
+        means: What ``case_means`` made of its columns under its policy.
         values: Values of the ranking quantity, cases by methods.
         verdicts: What became of the papers' claims.
     """
     found = [
         _values(board, values),
-        _ranks(board, means),
-        _agreement(board, members),
         _cost(board),
-        _scar_free(board),
-        _undefined(board),
+        *map(_section, sections(board)),
         _claims(verdicts),
     ]
     return [part for part in found if part is not None]
 
 
-def count(n: int, what: str) -> str:
-    """``1 case``, ``2 cases``."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+def _section(section: Section) -> Part:
+    """A section that the Markdown has too."""
+    table = TableText(section.title, section.header, section.rows)
+    return Part(
+        section.title.lower().replace(" ", "-"), section.title, (section.sentence,), (table,)
+    )
 
 
 def _values(board: Leaderboard, values: pd.DataFrame) -> Part | None:
@@ -98,40 +77,6 @@ def _values(board: Leaderboard, values: pd.DataFrame) -> Part | None:
     return Part("values", "Values", (text,), figures=tuple(figures))
 
 
-def _ranks(board: Leaderboard, means: pd.DataFrame) -> Part:
-    orders = {tuple(s.rank for _, s in sorted(b.items())) for b in board.standings.values()}
-    same = "the same" if len(orders) == 1 else "NOT the same"
-    text = (
-        f"Rank and mean of {board.rank_by} under every policy for undefined values: the order is "
-        f"{same}."
-    )
-    shown = digits(board.units[board.columns.index(board.rank_by)])
-    lines = []
-    for row in board.rows:
-        line = [row.label]
-        for policy in Policy:
-            standing = board.standings[policy].get(row.label)
-            line.append(f"{standing.rank} ({number(standing.mean, shown)})" if standing else "n/a")
-        lines.append(tuple(line))
-    table = TableText(
-        "Rank (mean) under every policy", ("method", *(str(p) for p in Policy)), tuple(lines)
-    )
-    notes = tuple(f"{policy}: {policy.sentence}." for policy in Policy)
-    return Part("ranks", "Ranks", (text,), (table,), notes)
-
-
-def _agreement(board: Leaderboard, members: Mapping[str, Sequence[Run]]) -> Part | None:
-    rows = getattr(board, "agreement", ())
-    if not rows:
-        return None
-    text = f"{agreement_sentence()} The plots stand in the card of each method."
-    table = TableText(
-        "Features", tuple(agreement_header()), tuple(tuple(agreement_cells(row)) for row in rows)
-    )
-    notes = tuple(f"{row.label}, {row.feature}: {row.note}" for row in rows if row.note)
-    return Part("agreement", "Agreement with the reference", (text,), (table,), notes)
-
-
 def _cost(board: Leaderboard) -> Part | None:
     figures = cost_figures(board)
     if not figures:
@@ -141,47 +86,6 @@ def _cost(board: Leaderboard) -> Part | None:
         "other beats in both. Times and memory are those of each run's own machine."
     )
     return Part("cost", "Quality and cost", (text,), figures=tuple(figures))
-
-
-def _scar_free(board: Leaderboard) -> Part | None:
-    if not board.panel:
-        return None
-    sizes = {(row.sensitivity.n, row.specificity.n) for row in board.panel}
-    of = " or ".join(f"{count(a, 'heart')} with and {b} without scar" for a, b in sorted(sizes))
-    text = (
-        f"Per case, any voxel of scar: {of}. Proportions with Wilson intervals; seeds averaged "
-        "within each case; no prediction counts as wrong. False scar is the mean volume predicted "
-        "in hearts without scar, with a bootstrap interval."
-    )
-    lines = tuple(
-        (
-            row.label,
-            *(
-                f"{number(p.value)} {interval_text(p.low, p.high)}".strip()
-                for p in (row.sensitivity, row.specificity)
-            ),
-            f"{number(row.false_ml, 2)} {interval_text(row.low, row.high, 2)}".strip(),
-            str(row.n_missing),
-        )
-        for row in board.panel
-    )
-    head = ("method", "sensitivity", "specificity", "false scar (mL)", "no prediction")
-    return Part("scar-free", "Presence of scar", (text,), (TableText("Per case", head, lines),))
-
-
-def _undefined(board: Leaderboard) -> Part:
-    each = "slice" if board.rank_by.level == "slice" else "case"
-    text = f"Values of {board.rank_by} by status, one for each {each} and seed."
-    lines = tuple(
-        (
-            row.label,
-            *(str(board.ledger.get(row.label, {}).get(status, 0)) for status in STATUSES),
-        )
-        for row in board.rows
-    )
-    head = ("method", *(_STATUS[status] for status in STATUSES))
-    table = TableText("Values by status", head, lines)
-    return Part("undefined", "Undefined values", (text,), (table,))
 
 
 def _claims(verdicts: Sequence[Verdict]) -> Part | None:
