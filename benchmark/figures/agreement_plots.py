@@ -18,7 +18,6 @@ from .style import (
     plain,
     settings,
     sheet,
-    short,
     with_unit,
 )
 
@@ -122,7 +121,8 @@ def regression_plot(
         if not len(one):
             return nothing(title or label, f"no pair of {label} is defined", width_mm)
         equation = _equation(regression, r)
-        words = f"Scatter plot of {label}, {names[1]} against {names[0]}, n = {len(one)}. {equation}"
+        words = f"Scatter plot of {label}, {names[1]} against {names[0]}, n = {len(one)}."
+        words += f" {equation}".replace("\n", "; ")
         figure = sheet(title or label, words, width_mm, width_mm)
         axes = figure.add_subplot()
         low, high = _span(np.concatenate([one, two]))
@@ -215,7 +215,7 @@ def bland_altman_plot(
                                   "" if log else unit))  # fmt: skip
         _beside(figure, axes, lines)
         axes.text(0.02, 0.98, f"n = {len(one)}", transform=axes.transAxes, va="top", bbox=_BEHIND)
-        _title(axes, title, left_out)
+        _title(axes, title, left_out, "ratio" if log else "value")
         return figure
 
 
@@ -257,8 +257,10 @@ def _beside(figure: Figure, axes: Axes, lines: _Lines) -> None:
 
 def short3(value: float) -> str:
     """Three digits, never an exponent for the sizes that are measured."""
-    text = f"{value:.3g}" if 1e-3 <= abs(value) < 1000 or not value else f"{value:.4g}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    text = f"{value:#.3g}" if 1e-3 <= abs(value) < 999.5 else f"{value:.0f}" if value else "0"
+    if 0 < abs(value) < 1e-3:
+        text = f"{value:.2g}"
+    return text.rstrip(".").replace("-", "\N{MINUS SIGN}")
 
 
 def _equation(line: Line | None, r: float | None) -> str:
@@ -298,8 +300,9 @@ def _scatter(axes: Axes, x: Floats, y: Floats) -> None:
     axes.plot(x, y, "o", ms=size, mfc=_DOT, mec=PAPER, mew=0.3, zorder=3, alpha=0.85)
 
 
-def _title(axes: Axes, title: str, left_out: int) -> None:
-    note = f"{left_out} undefined pair{'s' if left_out > 1 else ''} not shown" if left_out else ""
+def _title(axes: Axes, title: str, left_out: int, what: str = "value") -> None:
+    several = "s" if left_out > 1 else ""
+    note = f"{left_out} pair{several} without a {what} not shown" if left_out else ""
     words = "; ".join(part for part in (plain(title, 80) if title else "", note) if part)
     if words:
         axes.set_title(words)

@@ -58,9 +58,9 @@ def box_strip(
     """
     with settings():
         drawn = _rows(values, label, unit, log, title, width_mm, "Box plot with every case")
-        if not isinstance(drawn, tuple):
-            return drawn
         figure, axes, rows = drawn
+        if axes is None:
+            return figure
         tone = colours(values)
         for i, (name, row) in enumerate(rows.items()):
             if len(row) > 1:
@@ -91,9 +91,9 @@ def violins(
     """
     with settings():
         drawn = _rows(values, label, unit, log, title, width_mm, "Violin plot")
-        if not isinstance(drawn, tuple):
-            return drawn
         figure, axes, rows = drawn
+        if axes is None:
+            return figure
         tone = colours(values)
         for i, (name, row) in enumerate(rows.items()):
             if _shaped(row):
@@ -122,7 +122,11 @@ def split_violins(
 
     Args:
         groups: By place on the axis, the values of the (one or) two sources, the same in each.
-        label, unit, log, title, width_mm: As of :func:`box_strip`.
+        label: What is shown.
+        unit: Of it.
+        log: Whether the axis is logarithmic.
+        title: Stands above.
+        width_mm: Of the figure.
         height_mm: Of the figure.
     """
     with settings():
@@ -154,9 +158,8 @@ def split_violins(
                             i + max(side, 0) * reach if side else i + reach]  # fmt: skip
                     axes.plot(ends, [value] * 2, color=INK, lw=line, ls=(0, (3, 2)), zorder=4)
         axes.set_xlim(-0.55, len(cleaned) - 0.45)
-        counts = ["\n".join([plain(place), *(_count(*row) for row in halves.values())])
-                  for place, halves in cleaned.items()]  # fmt: skip
-        axes.set_xticks(range(len(cleaned)), counts)
+        counts = [_counts(place, list(halves.values())) for place, halves in cleaned.items()]
+        axes.set_xticks(range(len(cleaned)), counts, fontsize=SMALL)
         axes.grid(visible=False, axis="x")
         axes.set_ylabel(with_unit(label, unit))
         if log:
@@ -183,9 +186,9 @@ def dots(
     """
     with settings():
         drawn = _rows(values, label, unit, False, title, width_mm, "Every case, line at the mean")
-        if not isinstance(drawn, tuple):
-            return drawn
         figure, axes, rows = drawn
+        if axes is None:
+            return figure
         tone = colours(values)
         for i, (name, row) in enumerate(rows.items()):
             _dots(axes, row, i, tone[name], log=False)
@@ -202,14 +205,15 @@ def _rows(
     title: str,
     width_mm: float,
     what: str,
-) -> Any:
-    """The figure, its axes with the names, and what is known; or the figure of nothing."""
+) -> tuple[Figure, Any, dict[str, Floats]]:
+    """The figure, its axes with the names, and what is known; no axes where nothing is."""
     known = {name: _known(raw, log) for name, raw in values.items()}
     rows = {name: row for name, (row, _) in known.items()}
     if not any(map(len, rows.values())):
-        return nothing(title or label, f"no value of {label} is defined", width_mm)
+        empty = nothing(title or label, f"no value of {label} is defined", width_mm)
+        return empty, None, rows
     medians = "; ".join(
-        f"{plain(name)}: " + (f"median {np.median(row):.3g}, n = {len(row)}" if len(row) else "none")
+        f"{plain(name)}: " + (f"median {np.median(row):.3g}, n = {len(row)}" if len(row) else "no")
         for name, row in rows.items()
     )
     figure = sheet(title or label, f"{what} of {with_unit(label, unit)}. {medians}.", width_mm,
@@ -241,8 +245,12 @@ def _known(raw: ArrayLike, log: bool) -> tuple[Floats, int]:
     return np.sort(row[fits]), int((~fits).sum())
 
 
-def _count(row: Floats, missing: int) -> str:
-    return f"n = {len(row)}" + (f", {missing} undefined" if missing else "")
+def _counts(place: str, halves: Sequence[tuple[Floats, int]]) -> str:
+    """The name of a place with its numbers, left and right."""
+    lines = [plain(place), "n = " + " | ".join(str(len(row)) for row, _ in halves)]
+    if any(missing for _, missing in halves):
+        lines.append("undefined " + " | ".join(str(missing) for _, missing in halves))
+    return "\n".join(lines)
 
 
 def _shaped(row: Floats) -> bool:
