@@ -35,7 +35,7 @@ def shown_sections(shown: Shown) -> Iterator[Section]:
         notes = "".join(f" {row.feature}: {row.note}." for row in shown.agreement if row.note)
         head = tuple(title for title in agreement_header() if title != "method")
         lines = [agreement_cells(row) for row in shown.agreement]
-        rows = tuple(tuple([line[0], *line[2:]]) for line in lines)
+        rows = tuple((line[0], *line[2:]) for line in lines)
         yield Section("Clinical features", agreement_sentence() + notes, head, rows)
     if shown.failures:
         rows = tuple((case, str(seed), status, why) for case, seed, status, why in shown.failures)
@@ -70,9 +70,11 @@ def _identity(shown: Shown) -> Iterator[tuple[str, str]]:
     yield "segments", ", ".join(map(str, record.produces))
     yield "data set", f"{data.title or data.name} ({data.name})" + ", SYNTHETIC" * data.synthetic
     yield "licence", data.licence or "not stated"
-    yield "data fingerprint", " ".join(
-        dict.fromkeys(run.record.dataset.fingerprint[:16] for run in shown.runs)
-    ) or "not recorded"
+    yield (
+        "data fingerprint",
+        " ".join(dict.fromkeys(run.record.dataset.fingerprint[:16] for run in shown.runs))
+        or "not recorded",
+    )
     yield "seeds", ", ".join(dict.fromkeys(str(run.record.seed) for run in shown.runs))
     if record.folds:
         yield "folds", f"{', '.join(str(run.record.fold) for run in shown.runs)} of {record.folds}"
@@ -87,7 +89,10 @@ def _identity(shown: Shown) -> Iterator[tuple[str, str]]:
 def _provenance(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     git = facts.get("git") or {}
     if isinstance(git, Mapping) and git.get("commit"):
-        yield "code", f"commit {str(git['commit'])[:12]}" + ", changed since" * bool(git.get("dirty"))
+        yield (
+            "code",
+            f"commit {str(git['commit'])[:12]}" + ", changed since" * bool(git.get("dirty")),
+        )
     for name in ("python", "platform", "machine", "device", "threads"):
         if facts.get(name) is not None:
             yield name, str(facts[name])
@@ -154,9 +159,9 @@ def _means(shown: Shown) -> Section:
     return Section(
         "Means",
         f"{count(shown.n_cases, 'case')} of {count(shown.n_patients, 'patient')}, role "
-        f"{' + '.join(shown.roles)}. Mean over cases [95 % bootstrap interval over patients], cases "
-        "with a value/cases; seeds are averaged within each case. Statuses count every case and "
-        f"seed. Undefined values, policy {shown.policy}: {shown.policy.sentence}.",
+        f"{' + '.join(shown.roles)}. Mean over cases, 95 % bootstrap interval over patients, "
+        "cases with a value/cases; seeds are averaged within each case. Statuses count every case "
+        f"and seed. Undefined values, policy {shown.policy}: {shown.policy.sentence}.",
         ("quantity", "mean", "95 % interval", "cases", "statuses"),
         tuple(rows),
     )
@@ -194,7 +199,11 @@ def shown_markdown(shown: Shown) -> str:
         if section.sentence:
             out.append(f"{markdown_cell(section.sentence)}\n\n")
         if section.header:
-            lines = [[markdown_cell(cell) for cell in line] for line in section.rows]
+            # Names are a stranger's; the rest is numbers, whose brackets stay as they are.
+            lines = [
+                [*map(markdown_cell, line[: section.left]), *line[section.left :]]
+                for line in section.rows
+            ]
             out.append(markdown_table(section.header, lines, left=section.left))
     return "".join(out)
 
@@ -221,9 +230,7 @@ def shown_view(shown: Shown) -> Group:
         view = Table(title=section.title, title_justify="left", title_style="bold",
                      show_header=named, box=None, pad_edge=False)  # fmt: skip
         for k, name in enumerate(section.header):
-            view.add_column(
-                name, justify="left" if k < section.left else "right", overflow="fold"
-            )
+            view.add_column(name, justify="left" if k < section.left else "right", overflow="fold")
         for line in section.rows:
             view.add_row(*map(Text, line))
         parts.append(view)
