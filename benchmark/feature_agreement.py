@@ -157,7 +157,7 @@ def _sides(run: Run, feature: str, roles: Sequence[str]) -> pd.DataFrame:
 
 
 def _row(label: str, feature: str, pairs: pd.DataFrame) -> FeatureAgreement:
-    from .agreement import bland_altman, pearson, regression
+    from .agreement import bland_altman, pearson, regression, slope_interval
 
     x, y = (pairs[side].to_numpy(dtype=np.float64) for side in ("reference", "prediction"))
     both = ~(np.isnan(x) | np.isnan(y))
@@ -166,16 +166,20 @@ def _row(label: str, feature: str, pairs: pd.DataFrame) -> FeatureAgreement:
     correlation = pearson(x[both], y[both])
     limits = bland_altman(x[both], y[both], patients=patients[both])
     notes = [one.note for one in (line, correlation, limits)]
+    n_patients = len(np.unique(patients[both]))
+    slope = line.slope_low, line.slope_high
+    if n_patients < both.sum():  # several cases of a patient are not independent
+        slope = slope_interval(x[both], y[both], patients[both], origin=True)
     return FeatureAgreement(
         label=label,
         feature=feature,
         unit=str(pairs["unit"].dropna().iloc[0]) if pairs["unit"].notna().any() else "",
         n_cases=int(both.sum()),
-        n_patients=len(np.unique(patients[both])),
+        n_patients=n_patients,
         n_missing=int((np.isnan(y) & ~np.isnan(x)).sum()),
         slope=line.slope,
-        slope_low=line.slope_low,
-        slope_high=line.slope_high,
+        slope_low=slope[0],
+        slope_high=slope[1],
         r=correlation.r,
         r_low=correlation.low,
         r_high=correlation.high,

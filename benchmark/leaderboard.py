@@ -11,7 +11,7 @@ from .bootstrap import RESAMPLES
 from .ceiling import ceiling
 from .columns import default_columns
 from .errors import DataError, UsageError
-from .feature_agreement import FeatureAgreement
+from .feature_agreement import FeatureAgreement, feature_agreement
 from .ledger import ledger
 from .panel import PanelRow, scar_free_panel
 from .policies import Policy
@@ -151,6 +151,7 @@ def leaderboard(
         resamples=resamples,
         fingerprints={seen: tuple(held) for seen, held in sorted(prints.items())},
         metric_cards=_used_cards(runs, columns),
+        agreement=feature_agreement(groups, roles),
         ceiling=ceiling(every, columns, policy, roles, resamples=resamples, seed=seed),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from ._shared import echo_json, line
 
 if TYPE_CHECKING:
     from ..claims import Verdict
+    from ..leaderboard import Leaderboard
     from ..results import Run
 
 __all__ = ["accept_command", "compare_command", "leaderboard_command", "print_board"]
@@ -80,6 +82,8 @@ def leaderboard_command(
                 "written": written,
                 "rows": list(csv.DictReader(io.StringIO(csv_text(board)))),
                 "ledger": board.ledger,
+                "agreement": [asdict(one) for one in board.agreement],
+                "schemes": board.schemes,
                 "claims": [
                     asdict(v) | {"claim": v.claim.model_dump(), "outcome": v.outcome}
                     for v in verdicts
@@ -91,7 +95,7 @@ def leaderboard_command(
             }
         )
         return
-    print_board(found, roles=roles, policy=policy, dataset=dataset)
+    _show_board(board)
     for verdict in verdicts:
         claim = verdict.claim
         about = verdict.note
@@ -126,7 +130,10 @@ def compare_command(
             help="Region; by default scar, or myocardium where the data set has no scar drawn."
         ),
     ] = None,
-    metric: Annotated[str, typer.Option(help="Metric; 'bench list metrics' shows them.")] = "dice",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Metric, by default dice; may be repeated; see 'bench list metrics'."),
+    ] = None,
     dim: Annotated[
         str | None, typer.Option(help="3d, slice, inplane3d or contour, for distances.")
     ] = None,
@@ -142,36 +149,40 @@ def compare_command(
 ) -> None:
     """Compare methods on the same patients.
 
-    Paired differences with intervals, for one metric of one region.
+    Paired differences with intervals and tests, of metrics of one region. P values are corrected
+    (Holm) for all tests of the table. slice_success adds McNemar's test of slices.
     """
     from ..columns import default_columns
-    from ..compare import compare, comparison_markdown, comparison_view
+    from ..compare import comparison_markdown, comparison_view, tests_sentence
     from ..leaderboard import one_dataset
-    from ..metrics.cards import contour_cards, select
     from ..policies import parse_policy
-    from ..table import tidy
+    from ..success import METRIC, with_mcnemar
+    from ..table import Quantity, tidy
+    from ..tested import tests_together
+    from .quantities import named
 
-    select([metric], contours=True)
-    if metric in contour_cards():  # hd@contour
-        metric, dim = contour_cards()[metric].name, "contour"
-    known = one_dataset(_found(paths, dataset, runs, leaderboards), dataset)
-    found = compare(
-        tidy(known),
-        region or default_columns(known)[0].region,
-        metric,
-        dim,
-        level=level,
+    rule = parse_policy(policy)
+    chosen = named(metric or ["dice"])
+    levels = [level, *(["slice"] if METRIC in {name for name, _ in chosen} else [])]
+    known = one_dataset(_found(paths, dataset, runs, leaderboards, levels), dataset)
+    region = region or default_columns(known)[0].region
+    table = tidy(known)
+    found = tests_together(
+        table,
+        [Quantity(region, name, fixed or dim, level) for name, fixed in chosen],
         dataset=dataset,
         baseline=baseline,
-        policy=parse_policy(policy),
+        policy=rule,
         roles=roles,
     )
+    found = with_mcnemar(found, table, roles)
     if as_json:
         import json
 
         echo_json(json.loads(found.to_json(orient="records")))
     elif sys.stdout.isatty():
         _console().print(comparison_view(found))
+        line(tests_sentence(found))
     else:
         line(comparison_markdown(found))
 
@@ -209,13 +220,17 @@ def _number(value: float | None) -> str:
 
 
 def _found(
-    paths: list[Path] | None, dataset: str | None, runs: Path, leaderboards: Path
+    paths: list[Path] | None,
+    dataset: str | None,
+    runs: Path,
+    leaderboards: Path,
+    levels: Sequence[str] = ("volume",),
 ) -> list[Run]:
     from ..results import find_runs
     from ..table import read_runs
 
     if paths:
-        return read_runs(paths, levels=["volume"])
+        return read_runs(paths, levels=levels)
     entries = sorted(leaderboards.glob(f"{dataset or '*'}/*.json"))
     ours = find_runs(runs, dataset)
     if not ours and not entries:
@@ -224,7 +239,7 @@ def _found(
             f"There are no results{where} in {runs} or {leaderboards}.",
             "Run 'bench run' first.",
         )
-    return read_runs(ours, levels=["volume"], entries=entries)
+    return read_runs(ours, levels=levels, entries=entries)
 
 
 def print_board(
@@ -237,10 +252,14 @@ def print_board(
 ) -> None:
     """The ranked table on stdout: drawn on a terminal, Markdown elsewhere."""
     from ..leaderboard import leaderboard
-    from ..leaderboard_text import markdown, rich_view
     from ..policies import parse_policy
 
-    board = leaderboard(found, dataset, roles=roles, policy=parse_policy(policy), **options)
+    _show_board(leaderboard(found, dataset, roles=roles, policy=parse_policy(policy), **options))
+
+
+def _show_board(board: Leaderboard) -> None:
+    from ..leaderboard_text import markdown, rich_view
+
     if sys.stdout.isatty():
         _console().print(rich_view(board))
     else:

@@ -37,7 +37,7 @@ def escaped(text: object) -> str:
 
 
 def latex_table(board: Leaderboard) -> str:
-    r"""``board`` as a ``table*`` with ``\toprule`` and its caption; needs ``\usepackage{booktabs}``.
+    """``board`` as a ``table*`` with its caption, for a document that uses booktabs.
 
     Args:
         board: What :func:`benchmark.leaderboard.leaderboard` made.
@@ -73,7 +73,9 @@ def _caption(board: Leaderboard) -> str:
 
 
 def _line(board: Leaderboard, row: Row) -> str:
-    cells = [_cell(cell, 2 if unit else 3) for cell, unit in zip(row.cells, board.units, strict=True)]
+    cells = [
+        _cell(cell, 2 if unit else 3) for cell, unit in zip(row.cells, board.units, strict=True)
+    ]
     rank = number(None) if row.rank is None else str(row.rank)
     return " & ".join(map(escaped, [rank, row.label, *cells])) + r" \\" + "\n"
 
