@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ._shared import echo_json, line
 
 if TYPE_CHECKING:
@@ -43,15 +43,25 @@ def leaderboard_command(
     runs: RunsFolder = Path("runs"),
     leaderboards: Entries = Path("leaderboards"),
     out: Annotated[
-        Path | None, typer.Option(help="Folder for DATASET.md and DATASET.csv instead of that one.")
+        Path | None, typer.Option(help="Folder for the files DATASET.* instead of that one.")
     ] = None,
     roles: Roles = ROLES,
     policy: PolicyName = "worst_case",
+    html: Annotated[
+        bool, typer.Option(help="Write DATASET.html too: one page that needs no network.")
+    ] = True,
+    gallery: Annotated[
+        bool,
+        typer.Option(
+            "--gallery",
+            help="Show pictures in the page of data that must not be passed on; needs --out.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank the methods of a data set.
 
-    The table is printed, and written as Markdown and CSV.
+    The table is printed, and written as Markdown, CSV and an offline HTML page.
     """
     from ..atomic import replacing
     from ..claims_text import claims_markdown
@@ -66,8 +76,17 @@ def leaderboard_command(
     verdicts = _verdicts(leaderboards / f"{board.dataset.name}.claims.toml", found, roles)
     folder = out or leaderboards
     written = []
-    page = markdown(board) + claims_markdown(verdicts)
-    for suffix, text in ((".md", page), (".csv", csv_text(board))):
+    texts = {".md": markdown(board) + claims_markdown(verdicts), ".csv": csv_text(board)}
+    if html:
+        from ..report import page
+
+        if gallery and not board.dataset.redistributable and out is None:
+            raise UsageError(
+                f"The pictures of {board.dataset.name} must not be published.",
+                "Give --out, a folder of your own.",
+            )
+        texts[".html"] = page(board, found, verdicts, gallery=gallery)
+    for suffix, text in texts.items():
         path = folder / f"{board.dataset.name}{suffix}"
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

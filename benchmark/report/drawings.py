@@ -18,7 +18,14 @@ from .methods import costs
 if TYPE_CHECKING:
     import matplotlib.figure
 
-__all__ = ["Drawing", "agreement_figures", "cost_figures", "drawing", "value_figures"]
+__all__ = [
+    "Drawing",
+    "agreement_figures",
+    "cost_figures",
+    "drawing",
+    "rank_figures",
+    "value_figures",
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,37 @@ def value_figures(board: Leaderboard, values: pd.DataFrame) -> list[Drawing]:
         drawing(violins(known, label=label, unit=unit), "fv",
                 "Densities, cut at the least and the greatest value; the bar holds the middle "
                 "half, the white dot is the median."),
+    ]  # fmt: skip
+
+
+def rank_figures(board: Leaderboard, table: pd.DataFrame) -> list[Drawing]:
+    """Ranks in resamples of the patients, ranks in each case, and who is significantly better.
+
+    Args:
+        board: The leaderboard.
+        table: Rows of its columns.
+    """
+    from ..figures import blobs, podium, significance_map
+    from ..ranking import Scheme, case_matrix, case_ranks, pairwise_p, stability
+
+    names = [row.label for row in board.rows if row.rank is not None]
+    if len(names) < 2:
+        return []
+    held = case_matrix(table, names, board.rank_by, board.policy)
+    better = board.better[board.columns.index(board.rank_by)]
+    stable = stability(held.values, held.patients, Scheme.MEAN, better, names=names,
+                       weights=held.weights, resamples=board.resamples)  # fmt: skip
+    p = pairwise_p(held.of(Scheme.TEST), better, held.patients)
+    return [
+        drawing(blobs(stable), "fk",
+                "Ranks by the mean in resamples of the patients: area is the share of resamples, "
+                "the ring the rank of all cases, the cross the median, the line the 95 % "
+                "interval." + (f" {stable.note}." if stable.note else "")),
+        drawing(significance_map(names, p), "fm",
+                "Which row is significantly better than which column: one-sided Wilcoxon "
+                "signed-rank over patients, corrected over all pairs (Holm), 0.05."),
+        drawing(podium(names, case_ranks(held.of(Scheme.RANK), better)), "fp",
+                "The place of each method in each case: lines join a case, bars count.", wide=True),
     ]  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def page(
     values = quantity_values(means, board.rank_by, labels)
     context = _context(board, members, table, verdicts)
     context |= {
-        "parts": parts(board, means, values, verdicts),
+        "parts": parts(board, table, values, verdicts),
         "agreement": agreement_figures(board, members),
     }
     shown = strips(board, members, values)
@@ -179,10 +179,10 @@ def _heads(board: Leaderboard) -> list[dict[str, str]]:
     return [
         {"text": "rank", "kind": ""},
         {"text": "method", "kind": "text"},
-        {"text": "inputs", "kind": "text"},
-        {"text": "seeds", "kind": ""},
         *({"text": text, "kind": kind} for text, kind in zip(titles(board), kinds, strict=True)),
         *({"text": text, "kind": ""} for text in COSTS),
+        {"text": "seeds", "kind": ""},
+        {"text": "inputs", "kind": "text"},
     ]
 
 

@@ -12,7 +12,7 @@ from ..claims import Verdict
 from ..compare import p_text
 from ..leaderboard import Leaderboard
 from ..text import interval_text, number
-from .drawings import Drawing, cost_figures, value_figures
+from .drawings import Drawing, cost_figures, rank_figures, value_figures
 
 __all__ = ["Part", "TableText", "parts"]
 
@@ -39,18 +39,19 @@ class Part:
 
 
 def parts(
-    board: Leaderboard, means: pd.DataFrame, values: pd.DataFrame, verdicts: Sequence[Verdict]
+    board: Leaderboard, table: pd.DataFrame, values: pd.DataFrame, verdicts: Sequence[Verdict]
 ) -> list[Part]:
     """The sections that have something to say, in the order of the page.
 
     Args:
         board: The leaderboard.
-        means: What ``case_means`` made of its columns under its policy.
+        table: Rows of its columns.
         values: Values of the ranking quantity, cases by methods.
         verdicts: What became of the papers' claims.
     """
     found = [
         _values(board, values),
+        _ranks(board, table),
         _cost(board),
         *map(_section, sections(board)),
         _claims(verdicts),
@@ -75,6 +76,17 @@ def _values(board: Leaderboard, values: pd.DataFrame) -> Part | None:
         f"policy {board.policy}; cases that stay undefined are not drawn."
     )
     return Part("values", "Values", (text,), figures=tuple(figures))
+
+
+def _ranks(board: Leaderboard, table: pd.DataFrame) -> Part | None:
+    figures = rank_figures(board, table)
+    if not figures:
+        return None
+    text = (
+        f"Would the order by {board.rank_by} stand with other patients? Policy {board.policy}; the "
+        "ranks under the other policies stand beside the undefined values."
+    )
+    return Part("ranks", "Ranks", (text,), figures=tuple(figures))
 
 
 def _cost(board: Leaderboard) -> Part | None:
