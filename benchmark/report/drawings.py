@@ -89,7 +89,7 @@ def rank_figures(board: Leaderboard, table: pd.DataFrame) -> list[Drawing]:
         table: Rows of its columns.
     """
     from ..figures import blobs, podium, significance_map
-    from ..ranking import Scheme, case_matrix, case_ranks, pairwise_p, stability
+    from ..ranking import Scheme, case_matrix, pairwise_p, stability
 
     names = [row.label for row in board.rows if row.rank is not None]
     if len(names) < 2:
@@ -99,6 +99,7 @@ def rank_figures(board: Leaderboard, table: pd.DataFrame) -> list[Drawing]:
     stable = stability(held.values, held.patients, Scheme.MEAN, better, names=names,
                        weights=held.weights, resamples=board.resamples)  # fmt: skip
     p = pairwise_p(held.of(Scheme.TEST), better, held.patients)
+    label, unit = _quantity(board)
     return [
         drawing(blobs(stable), "fk",
                 "Ranks by the mean in resamples of the patients: area is the share of resamples, "
@@ -107,7 +108,7 @@ def rank_figures(board: Leaderboard, table: pd.DataFrame) -> list[Drawing]:
         drawing(significance_map(names, p), "fm",
                 "Which row is significantly better than which column: one-sided Wilcoxon "
                 "signed-rank over patients, corrected over all pairs (Holm), 0.05."),
-        drawing(podium(names, case_ranks(held.of(Scheme.RANK), better)), "fp",
+        drawing(podium(names, held.of(Scheme.RANK), label=label, better=better, unit=unit), "fp",
                 "The place of each method in each case: lines join a case, bars count.", wide=True),
     ]  # fmt: skip
 
