@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .style import (
     COLUMN_MM,
     INK,
+    MARKS,
     MUTED,
     PAGE_MM,
     PALETTE,
@@ -79,7 +80,8 @@ def podium(
 
     A line joins the values of one case. Equal values take places in the order of ``names``, as a
     step of a podium holds one; ranks elsewhere share. An undefined value takes one of the last
-    places, is counted in the bars, and has no dot.
+    places, is counted in the bars, and has no dot: give values in which a rightly empty answer is
+    perfect (``filled`` of :class:`benchmark.ranking.CaseMatrix`).
 
     Args:
         names: The methods, best first: that is their order within each place.
@@ -118,7 +120,8 @@ def podium(
                      label=plain(name, 24))  # fmt: skip
             bars = [int((steps[:, j] == place).sum()) for place in range(shown)]
             bottom.bar(np.arange(shown) + inner[j], bars, 0.7 / max(2, len(names)),
-                       color=tone[name])  # fmt: skip
+                       color=tone[name], hatch=None if mark[name] == MARKS[0] else "/" * 9,
+                       lw=0)  # fmt: skip
         for axes in (top, bottom):
             for place in range(shown + 1):
                 axes.axvline(place, color=INK, lw=0.6, alpha=2 * QUIET)

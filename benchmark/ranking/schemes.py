@@ -7,6 +7,7 @@ cases, who is better than most others beyond chance. Equal scores share the bett
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -195,6 +196,8 @@ def pairwise_p(
     bad = badness(_matrix(values), better)
     cases, methods = bad.shape
     of = np.arange(cases) if patients is None else np.asarray(patients)
+    from ..significance import holm as corrected
+
     p = np.full((methods, methods), np.nan)
     for i in range(methods):
         for j in range(i):
@@ -202,7 +205,7 @@ def pairwise_p(
             p[i, j], p[j, i] = one_sided(gain), one_sided(-gain)
     if holm:
         tested = ~np.isnan(p)
-        p[tested] = holm_adjusted(p[tested])
+        p[tested] = corrected([float(one) for one in p[tested]])
     return p
 
 
@@ -218,18 +221,12 @@ def one_sided(gains: Floats) -> float:
     from scipy.stats import wilcoxon
 
     tied = len(np.unique(np.abs(gains))) < len(gains)
-    method = "exact" if not tied and len(gains) <= _EXACT else "approx"
-    return float(wilcoxon(gains, alternative="greater", method=method).pvalue)
-
-
-def holm_adjusted(p: Floats) -> Floats:
-    """Holm's step-down correction of p values without NaN."""
-    if not p.size:
-        return p
-    from statsmodels.stats.multitest import multipletests
-
-    adjusted: Floats = np.asarray(multipletests(p, method="holm")[1], dtype=np.float64)
-    return adjusted
+    exact = not tied and len(gains) <= _EXACT
+    with warnings.catch_warnings():
+        # Older versions of scipy say that few ties are too few; that is why the p is approximate.
+        warnings.filterwarnings("ignore", message="Sample size too small", category=UserWarning)
+        result = wilcoxon(gains, alternative="greater", method="exact" if exact else "approx")
+    return float(result.pvalue)
 
 
 #: Differences closer than this are ties: rounding must not rank them.
@@ -254,7 +251,7 @@ def case_ranks(values: ArrayLike, better: str) -> Floats:
     bad = badness(_matrix(values), better)
     if not bad.size:
         return bad
-    ranks: Floats = rankdata(np.where(np.isnan(bad), np.inf, bad), axis=1)
+    ranks: Floats = 1.0 * rankdata(np.where(np.isnan(bad), np.inf, bad), axis=1)
     ranks[np.isnan(bad).all(axis=1)] = np.nan
     return ranks
 

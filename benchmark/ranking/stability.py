@@ -173,13 +173,14 @@ def stabilities(
     held = {key: np.asarray(matrix, dtype=np.float64) for key, matrix in matrices.items()}
     shares = weights if scheme is Scheme.MEAN and weights else {}
     found = {}
-    drawn = _scores(held, of, scheme, better, shares, resamples, seed)
+    drawn = _scores(held, of, scheme, better, shares, max(0, resamples), seed)
     for key, matrix in held.items():
         full = ranking(matrix, better[key], scheme, patients=of, weights=shares.get(key))
         counted = ~np.isnan(matrix).all(axis=1)
         n = len(np.unique(of[counted]))
-        if n < 2:
-            found[key] = _nothing(scheme, tuple(names), full, n)
+        if n < 2 or resamples < 1:
+            why = "fewer than 2 patients with a value" if n < 2 else "no resamples were asked for"
+            found[key] = _nothing(scheme, tuple(names), full, n, why)
             continue
         found[key] = _summary(scheme, tuple(names), full, rank(drawn[key]), n)
     return found
@@ -261,18 +262,17 @@ def _summary(
     k = len(names)
     counts = np.stack([np.bincount(drawn[:, j] - 1, minlength=k) for j in range(k)])
     tail = (1 - LEVEL) / 2
-    low, high = (
-        np.quantile(drawn, end, axis=0, method=method)
-        for end, method in ((tail, "lower"), (1 - tail, "higher"))
-    )
+    as_floats = drawn.astype(np.float64)
+    low = np.quantile(as_floats, tail, axis=0, method="lower")
+    high = np.quantile(as_floats, 1 - tail, axis=0, method="higher")
     kendall, ahead = np.empty(len(drawn)), np.zeros((k, k))
     for start, some in _chunks(drawn):
         signs = np.sign(some[:, None, :] - some[:, :, None]).astype(np.int8)
         ahead += (signs > 0).sum(axis=0)
         kendall[start : start + len(some)] = _tau_b(signs, full.ranks)
     return RankStability(
-        scheme, names, full.ranks, counts.astype(np.int64), low.astype(np.float64),
-        np.median(drawn, axis=0), high.astype(np.float64), kendall,
+        scheme, names, full.ranks, counts.astype(np.int64), low,
+        np.median(as_floats, axis=0), high, kendall,
         ahead / max(1, len(drawn)), n_patients,
     )  # fmt: skip
 
@@ -294,13 +294,13 @@ def _tau_b(signs: NDArray[np.int8], ranks: Ints) -> Floats:
 
 
 def _nothing(
-    scheme: Scheme, names: tuple[str, ...], full: Ranking, n_patients: int
+    scheme: Scheme, names: tuple[str, ...], full: Ranking, n_patients: int, why: str
 ) -> RankStability:
     k = len(names)
     none = np.full(k, np.nan)
     return RankStability(
         scheme, names, full.ranks, np.zeros((k, k), dtype=np.int64), none, none, none,
-        np.empty(0), np.full((k, k), np.nan), n_patients, "fewer than 2 patients with a value",
+        np.empty(0), np.full((k, k), np.nan), n_patients, why,
     )  # fmt: skip
 
 
