@@ -136,8 +136,8 @@ def rich_view(board: Leaderboard) -> Group:
             named = k < section.left
             title = name if named else name.replace(" ", "\n")
             more.add_column(title, justify="left" if named else "right")
-        for line in section.rows:
-            more.add_row(*map(Text, line))
+        for texts in section.rows:
+            more.add_row(*map(Text, texts))
         parts += [Text(""), more, Text(section.sentence)]
     return Group(*parts)
 
