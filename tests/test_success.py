@@ -8,7 +8,7 @@ from benchmark.compare import comparison_markdown
 from benchmark.significance import holm
 from benchmark.success import METRIC, with_mcnemar
 from benchmark.table import Quantity, load_runs
-from benchmark.tested import tests_together
+from benchmark.tested import compared_together
 
 DICE, ASSD = Quantity("scar", "dice"), Quantity("scar", "assd", "3d")
 
@@ -35,7 +35,7 @@ def table_of(make_run, **methods):
 
 
 def compared(table):
-    found = tests_together(table, [Quantity("scar", METRIC)])
+    found = compared_together(table, [Quantity("scar", METRIC)])
     return with_mcnemar(found, table).to_dict("records")[0]
 
 
@@ -73,7 +73,7 @@ def test_without_slices_there_is_no_test_and_the_note_says_so(make_run):
 
 def test_other_quantities_are_left_as_they_are(make_run):
     table = load_runs(make_run(n, [make_run.score("a", 0.5)]) for n in "xy")
-    found = tests_together(table, [DICE])
+    found = compared_together(table, [DICE])
     pd.testing.assert_frame_equal(with_mcnemar(found, table), found)
 
 
@@ -93,10 +93,10 @@ def test_holm_is_over_the_whole_table(make_run):
         )
         for name, shift in (("x", 0.2), ("y", 0.5), ("z", 0.25))
     )
-    found = tests_together(table, [DICE, ASSD])
+    found = compared_together(table, [DICE, ASSD])
     assert list(found["metric"]) == ["dice"] * 3 + ["assd"] * 3
     assert list(found["p_holm"]) == holm(list(found["p"]))
-    alone = tests_together(table, [DICE])
+    alone = compared_together(table, [DICE])
     assert (found["p_holm"][:3] >= alone["p_holm"]).all()
     assert (found["p_holm"][:3] > alone["p_holm"]).any()
     text = comparison_markdown(found)

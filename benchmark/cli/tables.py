@@ -158,7 +158,7 @@ def compare_command(
     from ..policies import parse_policy
     from ..success import METRIC, with_mcnemar
     from ..table import Quantity, tidy
-    from ..tested import tests_together
+    from ..tested import compared_together
     from .quantities import named
 
     rule = parse_policy(policy)
@@ -167,7 +167,7 @@ def compare_command(
     known = one_dataset(_found(paths, dataset, runs, leaderboards, levels), dataset)
     region = region or default_columns(known)[0].region
     table = tidy(known)
-    found = tests_together(
+    found = compared_together(
         table,
         [Quantity(region, name, fixed or dim, level) for name, fixed in chosen],
         dataset=dataset,
