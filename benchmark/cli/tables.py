@@ -135,7 +135,8 @@ def compare_command(
         typer.Option(help="Metric, by default dice; may be repeated; see 'bench list metrics'."),
     ] = None,
     dim: Annotated[
-        str | None, typer.Option(help="3d, slice, inplane3d or contour, for distances.")
+        str | None,
+        typer.Option(help="3d, slice, inplane3d or contour, for distances; 3d by default."),
     ] = None,
     level: Annotated[str, typer.Option(help="volume, slice, apex, middle or base.")] = "volume",
     baseline: Annotated[
@@ -169,7 +170,7 @@ def compare_command(
     table = tidy(known)
     found = compared_together(
         table,
-        [Quantity(region, name, fixed or dim, level) for name, fixed in chosen],
+        of_metrics(known, metric or ["dice"], [region], dim, level),
         dataset=dataset,
         baseline=baseline,
         policy=rule,
