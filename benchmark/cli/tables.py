@@ -158,9 +158,9 @@ def compare_command(
     from ..leaderboard import one_dataset
     from ..policies import parse_policy
     from ..success import METRIC, with_mcnemar
-    from ..table import Quantity, tidy
+    from ..table import tidy
     from ..tested import compared_together
-    from .quantities import named
+    from .quantities import named, of_metrics
 
     rule = parse_policy(policy)
     chosen = named(metric or ["dice"])
