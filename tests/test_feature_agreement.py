@@ -1,12 +1,15 @@
 """Clinical features of methods against the reference's: what boards and runs show of them."""
 
+import csv
+import io
+
 import numpy as np
 import pytest
 
 from benchmark.agreement import bland_altman, pearson, regression, slope_interval
 from benchmark.feature_agreement import agreement_notes, feature_agreement, shown_features
 from benchmark.leaderboard import leaderboard
-from benchmark.leaderboard_text import markdown
+from benchmark.leaderboard_text import csv_text, markdown
 from benchmark.policies import Policy
 from benchmark.results import load_run
 from benchmark.table import read_runs
@@ -92,6 +95,13 @@ def test_a_leaderboard_has_the_section(make_run):
     text = markdown(board)
     assert "## Clinical features" in text
     assert "| scar\\_ml (mL) | x | " in text
-    assert [row.label for row in board.agreement] == ["x"]
+    (row,) = board.agreement
+    lines = [line for line in csv.DictReader(io.StringIO(csv_text(board)))
+             if line["region"] == "agreement"]  # fmt: skip
+    assert [line["metric"] for line in lines] == [
+        f"scar_ml {name}" for name in ("slope", "r", "bias", "lower_limit", "upper_limit")
+    ]
+    assert float(lines[0]["mean"]) == row.slope
+    assert (float(lines[2]["low"]), lines[2]["unit"], lines[3]["low"]) == (row.bias_low, "mL", "")
     assert set(board.schemes) == {"median_then_rank", "rank_then_mean", "test_based"}
     assert "| rank, rank_then_mean |" in text
