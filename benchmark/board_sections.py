@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .feature_agreement import agreement_cells, agreement_header, agreement_sentence
+from .feature_agreement import (
+    agreement_cells,
+    agreement_header,
+    agreement_notes,
+    agreement_sentence,
+)
 from .metrics.definition import STATUSES
 from .panel import PanelRow, Proportion
 from .policies import Policy
@@ -53,12 +58,9 @@ def sections(board: Leaderboard) -> Iterator[Section]:
             tuple((row.label, *_panel_cells(row)) for row in board.panel),
         )
     if board.agreement:
-        noted = "".join(
-            f" {row.label}, {row.feature}: {row.note}." for row in board.agreement if row.note
-        )
         yield Section(
             "Clinical features",
-            agreement_sentence() + noted,
+            agreement_sentence(board.policy) + agreement_notes(board.agreement),
             tuple(agreement_header()),
             tuple(tuple(agreement_cells(row)) for row in board.agreement),
             left=2,
@@ -118,11 +120,10 @@ def _schemes_sentence(board: Leaderboard) -> str:
     """What the other ways of ranking are."""
     if not board.schemes:
         return ""
-    return (
-        f" Beside it, under {board.policy}: the mean of the ranks within each case, and the number "
-        "of methods that one is significantly better than (Wilcoxon over patients, corrected by "
-        "Holm's rule); 1 is best, ties share the mean rank."
-    )
+    from .ranking import Scheme
+
+    said = "; ".join(f"{name}: {Scheme(name).sentence}" for name in board.schemes)
+    return f" Beside it, other ways to rank under {board.policy}: {said}."
 
 
 def _ledger_cells(board: Leaderboard, row: Row) -> list[str]:

@@ -1,19 +1,19 @@
 """Clinical features of methods against the reference's, as a leaderboard and one run show them.
 
-Seeds are averaged within the case, of those that have a value; a case without any, or whose
-reference has none, is left out and counted. The statistics are :mod:`benchmark.agreement`'s.
+A few columns of :func:`benchmark.agreement.agreement_table`, whose statistics and rules they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from .bootstrap import RESAMPLES
+from .policies import Policy
 from .results import Run
-from .table import is_excluded
 from .text import interval_text, number
 
 __all__ = [
@@ -22,9 +22,9 @@ __all__ = [
     "FeatureAgreement",
     "agreement_cells",
     "agreement_header",
+    "agreement_notes",
     "agreement_sentence",
     "feature_agreement",
-    "feature_pairs",
     "shown_features",
 ]
 
@@ -41,9 +41,10 @@ class FeatureAgreement:
         label: The method.
         feature: Such as ``scar_ml``.
         unit: Its unit.
-        n_cases: Cases with a value on both sides.
+        n_cases: Cases with a value on both sides, under the policy.
+        n_total: Cases that the feature applies to.
         n_patients: Their patients.
-        n_missing: Cases with a value in the reference and none of the method.
+        n_missing: Cases without a value of the method in at least one seed.
         slope: Of the regression through the origin of the method's on the reference's values.
         slope_low: Lower end of its 95 % interval.
         slope_high: Upper end.
@@ -62,6 +63,7 @@ class FeatureAgreement:
     feature: str
     unit: str
     n_cases: int
+    n_total: int
     n_patients: int
     n_missing: int
     slope: float | None = None
@@ -85,110 +87,68 @@ def shown_features(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def feature_agreement(
-    groups: Mapping[str, Sequence[Run]],
+    runs: Sequence[Run],
     roles: Sequence[str] = ("test",),
+    policy: Policy = Policy.WORST_CASE,
+    *,
     features: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> tuple[FeatureAgreement, ...]:
     """Each feature of each method against the reference.
 
     Args:
-        groups: Runs of each experiment by label.
+        runs: Of one data set.
         roles: Cases of which roles.
+        policy: What an undefined value of a method counts as.
         features: Which; by default :func:`shown_features`.
+        resamples: Of a slope's interval, where patients have several cases.
+        seed: Of the resampling.
 
     Returns:
-        By feature, then by method in the order of ``groups``; nothing of methods whose runs do not
-        hold the feature, or do not give its region.
+        By feature, then by method; nothing of features that no run holds, as older runs and entries
+        may not, and nothing of methods that they do not apply to.
     """
-    if features is None:
-        features = shown_features([run for runs in groups.values() for run in runs])
-    found = []
-    for feature in features:
-        for label, runs in groups.items():
-            pairs = feature_pairs(runs, feature, roles)
-            if len(pairs):
-                found.append(_row(label, feature, pairs))
-    return tuple(found)
+    from .agreement import agreement_table
 
-
-def feature_pairs(
-    runs: Sequence[Run], feature: str, roles: Sequence[str] = ("test",)
-) -> pd.DataFrame:
-    """One row per case to which the feature applies on both sides.
-
-    Args:
-        runs: Seeds and folds of one experiment.
-        feature: Which, of whole volumes.
-        roles: Cases of which roles; excluded cases do not count.
-
-    Returns:
-        ``patient, case, reference, prediction, unit``, sorted by patient and case; NaN is
-        undefined. The prediction is the mean over the seeds that have a value.
-    """
-    parts = [_sides(run, feature, roles) for run in runs]
-    rows = pd.concat([part for part in parts if len(part)] or parts[:1])
-    if rows.empty:
-        return pd.DataFrame(columns=["patient", "case", "reference", "prediction", "unit"])
-    by = rows.groupby(["patient", "case"], sort=True)
-    means = by[["reference", "prediction"]].mean()
-    return means.assign(unit=by["unit"].first()).reset_index()
-
-
-def _sides(run: Run, feature: str, roles: Sequence[str]) -> pd.DataFrame:
-    cases = run.cases[run.cases["role"].isin(list(roles)).to_numpy(dtype=bool)]
-    if {"excluded", "status"} <= set(cases):
-        cases = cases[~is_excluded(cases["excluded"], cases["status"])]
-    rows = run.features
-    keep = (rows["feature"] == feature) & (rows["level"] == "volume")
-    keep &= rows["status"] != "not_applicable"
-    rows = rows[keep.to_numpy(dtype=bool)]
-    rows = rows.assign(value=pd.to_numeric(rows["value"]).astype("float64"))
-    columns = ["case", "value", "unit"]
-    truth = rows.loc[(rows["source"] == "reference").to_numpy(dtype=bool), columns]
-    answer = rows.loc[(rows["source"] == "prediction").to_numpy(dtype=bool), columns[:2]]
-    both = truth.rename(columns={"value": "reference"}).merge(
-        answer.rename(columns={"value": "prediction"}), on="case"
+    held = {str(name) for run in runs for name in run.features["feature"].unique()}
+    wanted = [f for f in (shown_features(runs) if features is None else features) if f in held]
+    if not wanted:
+        return ()
+    table = agreement_table(
+        runs, wanted, roles=roles, policy=policy, resamples=resamples, seed=seed
     )
-    of_case = cases.assign(
-        case=cases["case"].astype("object"), patient=cases["patient"].astype(str)
-    )
-    both = both.assign(case=both["case"].astype("object"))
-    return of_case[["case", "patient"]].merge(both, on="case")
+    rows = [_row(row) for row in table.to_dict("records") if row["n_total"]]
+    return tuple(sorted(rows, key=lambda row: wanted.index(row.feature)))
 
 
-def _row(label: str, feature: str, pairs: pd.DataFrame) -> FeatureAgreement:
-    from .agreement import bland_altman, pearson, regression, slope_interval
+def _row(found: Mapping[Any, Any]) -> FeatureAgreement:
+    def value(name: str) -> float | None:
+        return None if pd.isna(found[name]) else float(found[name])
 
-    x, y = (pairs[side].to_numpy(dtype=np.float64) for side in ("reference", "prediction"))
-    both = ~(np.isnan(x) | np.isnan(y))
-    patients = pairs["patient"].to_numpy(dtype=str)
-    line = regression(x[both], y[both], origin=True)
-    correlation = pearson(x[both], y[both])
-    limits = bland_altman(x[both], y[both], patients=patients[both])
-    notes = [one.note for one in (line, correlation, limits)]
-    n_patients = len(np.unique(patients[both]))
-    slope = line.slope_low, line.slope_high
-    if n_patients < both.sum():  # several cases of a patient are not independent
-        slope = slope_interval(x[both], y[both], patients[both], origin=True)
+    # Cases of one patient are not independent: where there are several, patients were resampled.
+    repeated = found["n_patients"] < found["n_defined"]
+    slope = "slope_origin_cluster" if repeated else "slope_origin"
     return FeatureAgreement(
-        label=label,
-        feature=feature,
-        unit=str(pairs["unit"].dropna().iloc[0]) if pairs["unit"].notna().any() else "",
-        n_cases=int(both.sum()),
-        n_patients=n_patients,
-        n_missing=int((np.isnan(y) & ~np.isnan(x)).sum()),
-        slope=line.slope,
-        slope_low=slope[0],
-        slope_high=slope[1],
-        r=correlation.r,
-        r_low=correlation.low,
-        r_high=correlation.high,
-        bias=limits.bias,
-        bias_low=limits.bias_low,
-        bias_high=limits.bias_high,
-        lower=limits.lower,
-        upper=limits.upper,
-        note="; ".join(dict.fromkeys(note for note in notes if note)),
+        label=str(found["label"]),
+        feature=str(found["feature"]),
+        unit=str(found["unit"]),
+        n_cases=int(found["n_defined"]),
+        n_total=int(found["n_total"]),
+        n_patients=int(found["n_patients"]),
+        n_missing=int(found["n_missing"]),
+        slope=value("slope_origin"),
+        slope_low=value(f"{slope}_low"),
+        slope_high=value(f"{slope}_high"),
+        r=value("r"),
+        r_low=value("r_low"),
+        r_high=value("r_high"),
+        bias=value("bias"),
+        bias_low=value("bias_low"),
+        bias_high=value("bias_high"),
+        lower=value("lower"),
+        upper=value("upper"),
+        note=str(found["note"]),
     )
 
 
@@ -207,16 +167,32 @@ def agreement_cells(row: FeatureAgreement) -> list[str]:
         f"{number(row.r)} {interval_text(row.r_low, row.r_high)}".strip(),
         f"{number(row.bias, 2)} {interval_text(row.bias_low, row.bias_high, 2)}".strip(),
         interval_text(row.lower, row.upper, 2) or number(None),
-        str(row.n_cases),
+        f"{row.n_cases}/{row.n_total}",
         str(row.n_missing),
     ]
 
 
-def agreement_sentence() -> str:
+def agreement_sentence(policy: Policy) -> str:
     """What the table is."""
+    missing = (
+        "such cases are left out"
+        if policy is Policy.EXCLUDE
+        else "it counts as 0 where the feature is an amount, and is left out otherwise"
+    )
     return (
         "Clinical features of whole volumes against the reference's, seeds averaged within each "
         "case: slope of the regression through the origin, Pearson's r, mean difference method - "
-        "reference and limits of agreement (Bland-Altman), all with 95 % intervals where they were "
-        "estimated. A missing prediction has no feature: such cases are counted, not averaged."
+        "reference and limits of agreement (Bland-Altman); 95 % intervals in brackets. Cases: with "
+        "a value on both sides/that the feature applies to. Missing: cases without an answer in "
+        f"some seed; {missing}."
     )
+
+
+def agreement_notes(rows: Sequence[FeatureAgreement]) -> str:
+    """Why something that is shown could not be estimated; empty where all was."""
+    said = [
+        f" {row.label}, {row.feature}: {row.note}."
+        for row in rows
+        if row.note and None in (row.slope, row.slope_low, row.r, row.r_low, row.bias, row.lower)
+    ]
+    return "".join(said)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from .averages import cells
 from .board_rows import Row, board_row, first_of, reasons
 from .bootstrap import RESAMPLES
@@ -15,7 +17,7 @@ from .feature_agreement import FeatureAgreement, feature_agreement
 from .ledger import ledger
 from .panel import PanelRow, scar_free_panel
 from .policies import Policy
-from .ranking import Standing, ranks, standings
+from .ranking import Scheme, Standing, rank_table, ranks, standings
 from .record import DatasetRecord
 from .results import Run, unique_labels
 from .table import Quantity, is_excluded, select, tidy
@@ -151,9 +153,22 @@ def leaderboard(
         resamples=resamples,
         fingerprints={seen: tuple(held) for seen, held in sorted(prints.items())},
         metric_cards=_used_cards(runs, columns),
-        agreement=feature_agreement(groups, roles),
+        agreement=feature_agreement(runs, roles, policy, resamples=resamples, seed=seed),
+        schemes=_schemes(table, ranked, rank_by, policy),
         ceiling=ceiling(every, columns, policy, roles, resamples=resamples, seed=seed),
     )
+
+
+def _schemes(
+    table: pd.DataFrame, ranked: Sequence[str], rank_by: Quantity, policy: Policy
+) -> dict[str, dict[str, float | None]]:
+    """Ranks of the ranked methods by each scheme but the mean, which is the board's own."""
+    schemes = [scheme for scheme in Scheme if scheme is not Scheme.MEAN]
+    found = rank_table(table, ranked, [rank_by], policies=[policy], schemes=schemes)
+    ranks: dict[str, dict[str, float | None]] = {}
+    for scheme, label, rank in zip(found["scheme"], found["label"], found["rank"], strict=True):
+        ranks.setdefault(str(scheme), {})[str(label)] = float(rank)
+    return ranks
 
 
 def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:

@@ -91,7 +91,11 @@ def markdown(board: Leaderboard) -> str:
 
 
 def csv_text(board: Leaderboard) -> str:
-    """One line per method and column, every number in full."""
+    """One line per method and column, every number in full.
+
+    Then one per method, clinical feature and statistic of agreement: ``region`` is ``agreement``,
+    ``metric`` the feature and the statistic (``scar_ml slope``), ``mean`` its value.
+    """
     header = ["dataset", "synthetic", "policy", "roles", "rank", "method", "profile", "seeds",
               "folds", "region", "metric", "dim", "level", "unit", "better", "mean", "low", "high",
               "n_defined", "n_total", "train_seconds", "seconds_per_case", "parameters",
@@ -110,6 +114,27 @@ def csv_text(board: Leaderboard) -> str:
                  row.seconds_per_epoch, row.seconds_per_slice, row.memory_mb, row.device_memory_mb,
                  row.track]
             )  # fmt: skip
+    by_label = {row.label: row for row in board.rows}
+    for one in board.agreement:
+        row = by_label[one.label]
+        for name, low, value, high in (
+            ("slope", one.slope_low, one.slope, one.slope_high),
+            ("r", one.r_low, one.r, one.r_high),
+            ("bias", one.bias_low, one.bias, one.bias_high),
+            ("lower_limit", None, one.lower, None),
+            ("upper_limit", None, one.upper, None),
+        ):
+            unit = one.unit if name not in ("slope", "r") else ""
+            mine = {
+                "dataset": board.dataset.name, "synthetic": board.dataset.synthetic,
+                "policy": board.policy.value, "roles": "+".join(board.roles), "rank": row.rank,
+                "method": row.label, "profile": row.profile,
+                "seeds": " ".join(map(str, row.seeds)), "folds": row.folds, "region": "agreement",
+                "metric": f"{one.feature} {name}", "level": "volume", "unit": unit, "mean": value,
+                "low": low, "high": high, "n_defined": one.n_cases, "n_total": one.n_total,
+                "note": one.note, "track": row.track,
+            }  # fmt: skip
+            lines.append([mine.get(column) for column in header])
     return csv_table(header, lines)
 
 
@@ -138,8 +163,8 @@ def rich_view(board: Leaderboard) -> Group:
             named = k < section.left
             title = name if named else name.replace(" ", "\n")
             more.add_column(title, justify="left" if named else "right")
-        for line in section.rows:
-            more.add_row(*map(Text, line))
+        for texts in section.rows:
+            more.add_row(*map(Text, texts))
         parts += [Text(""), more, Text(section.sentence)]
     return Group(*parts)
 

@@ -159,7 +159,7 @@ def show(
         cells=averaged,
         statuses=tuple(counted),
         worst=_worst(table[chosen[0].rows(table)], policy, worst),
-        agreement=feature_agreement({label: runs}, roles),
+        agreement=feature_agreement(runs, roles, policy, resamples=resamples, seed=seed),
         failures=_failures(runs, roles),
         scores_only=is_scores_folder(runs[0].source),
     )

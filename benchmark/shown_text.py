@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from .averages import Cell
 from .board_sections import Section, count
-from .feature_agreement import agreement_cells, agreement_header, agreement_sentence
+from .feature_agreement import (
+    agreement_cells,
+    agreement_header,
+    agreement_notes,
+    agreement_sentence,
+)
 from .metrics.definition import STATUSES
 from .shown import Shown
 from .text import interval_text, markdown_cell, markdown_table, number
@@ -32,11 +37,11 @@ def shown_sections(shown: Shown) -> Iterator[Section]:
     yield _means(shown)
     yield _worst(shown)
     if shown.agreement:
-        notes = "".join(f" {row.feature}: {row.note}." for row in shown.agreement if row.note)
+        said = agreement_sentence(shown.policy) + agreement_notes(shown.agreement)
         head = tuple(title for title in agreement_header() if title != "method")
         lines = [agreement_cells(row) for row in shown.agreement]
         rows = tuple((line[0], *line[2:]) for line in lines)
-        yield Section("Clinical features", agreement_sentence() + notes, head, rows)
+        yield Section("Clinical features", said, head, rows)
     if shown.failures:
         rows = tuple((case, str(seed), status, why) for case, seed, status, why in shown.failures)
         yield Section(

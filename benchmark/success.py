@@ -1,9 +1,9 @@
 """Slices segmented well enough: which of two methods fails where the other does not.
 
-Counted are slices whose reference has the region. fahmy2021 counts a slice as a success where at least half of its myocardium is right, and compares
-the counts of two methods. McNemar's test looks at the slices where they differ. It takes slices as
-independent, which those of one heart are not: its p is too small, and the paired tests over
-patients beside it are the ones to trust.
+Counted are slices whose reference has the region. fahmy2021 counts a slice as a success where at
+least half of its myocardium is right, and compares the counts of two methods. McNemar's test looks
+at the slices where they differ. It takes slices as independent, which those of one heart are not:
+its p is too small, and the paired tests over patients beside it are the ones to trust.
 """
 
 from __future__ import annotations

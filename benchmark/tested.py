@@ -11,10 +11,10 @@ from .significance import holm
 from .significance.matrix import table_of_tests
 from .table import Quantity
 
-__all__ = ["tests_together"]
+__all__ = ["compared_together"]
 
 
-def tests_together(
+def compared_together(
     table: pd.DataFrame, quantities: Sequence[Quantity], **options: Any
 ) -> pd.DataFrame:
     """:func:`table_of_tests` of each quantity, ``p_holm`` corrected for all tests of the table.

@@ -81,9 +81,8 @@ def export_command(
     from ..export import latex_table
     from ..leaderboard import leaderboard
 
-    chosen = of_metrics(runs, metric, region, dim, level) if metric or region or dim else None
-    if level != "volume" and chosen is None:
-        chosen = of_metrics(runs, ["dice"], region, dim, level)
+    own = metric or region or dim or level != "volume"
+    chosen = of_metrics(runs, metric or ["dice"], region, dim, level) if own else None
     board = leaderboard(runs, columns=chosen, policy=rule or Policy.WORST_CASE, roles=roles)
     _write(out, latex_table(board))
 
@@ -96,9 +95,11 @@ def _asked(roles: list[str]) -> list[str]:
 def _nnunet(paths: list[Path], out: Path, roles: list[str]) -> None:
     from ..export import nnunet_summary, summary_text
     from ..export.nnunet import unpredicted
+    from ..shown import is_scores_folder, read_shown
     from ..table import read_runs
 
-    runs = read_runs(paths, levels=["volume"])
+    scored = len(paths) == 1 and is_scores_folder(paths[0])
+    runs = read_shown(paths[0]) if scored else read_runs(paths, levels=["volume"])
     if len(runs) != 1:
         raise UsageError(f"A summary.json is of one run, and these are {len(runs)}.", "Name one.")
     text = summary_text(nnunet_summary(runs[0], roles))

@@ -154,7 +154,8 @@ def compare_command(
         typer.Option(help="Metric, by default dice; may be repeated; see 'bench list metrics'."),
     ] = None,
     dim: Annotated[
-        str | None, typer.Option(help="3d, slice, inplane3d or contour, for distances.")
+        str | None,
+        typer.Option(help="3d, slice, inplane3d or contour, for distances; 3d by default."),
     ] = None,
     level: Annotated[str, typer.Option(help="volume, slice, apex, middle or base.")] = "volume",
     baseline: Annotated[
@@ -176,9 +177,9 @@ def compare_command(
     from ..leaderboard import one_dataset
     from ..policies import parse_policy
     from ..success import METRIC, with_mcnemar
-    from ..table import Quantity, tidy
-    from ..tested import tests_together
-    from .quantities import named
+    from ..table import tidy
+    from ..tested import compared_together
+    from .quantities import named, of_metrics
 
     rule = parse_policy(policy)
     chosen = named(metric or ["dice"])
@@ -186,9 +187,9 @@ def compare_command(
     known = one_dataset(_found(paths, dataset, runs, leaderboards, levels), dataset)
     region = region or default_columns(known)[0].region
     table = tidy(known)
-    found = tests_together(
+    found = compared_together(
         table,
-        [Quantity(region, name, fixed or dim, level) for name, fixed in chosen],
+        of_metrics(known, metric or ["dice"], [region], dim, level),
         dataset=dataset,
         baseline=baseline,
         policy=rule,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from ..averages import matrix
@@ -73,10 +74,12 @@ def challenger_csv(
 
 
 def _lines(task: str, wide: pd.DataFrame) -> list[list[object]]:
+    cases = wide.index.get_level_values("case")
+    values = wide.to_numpy(dtype=np.float64)
     return [
-        [task, str(case), label, _NONE if pd.isna(value) else float(value)]
-        for (_, case), row in wide.iterrows()
-        for label, value in row.items()
+        [task, str(case), label, _NONE if np.isnan(value) else float(value)]
+        for case, row in zip(cases, values, strict=True)
+        for label, value in zip(wide.columns, row, strict=True)
     ]
 
 

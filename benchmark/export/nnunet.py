@@ -58,7 +58,7 @@ def nnunet_summary(run: Run, roles: Sequence[str] = ("test",)) -> dict[str, Any]
             f"{run.label} and the reference of {run.dataset} have no region in common.",
             "Name another run.",
         )
-    cases = []
+    cases: list[dict[str, Any]] = []
     for case, part in counts.groupby(counts["case"].astype(str), sort=True):
         file = f"{case}.nii.gz"
         metrics = {_key(region): _of_region(part, region) for region in regions}
