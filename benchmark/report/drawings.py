@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..feature_agreement import feature_pairs, shown_features
+from ..feature_agreement import shown_features
 from ..leaderboard import Leaderboard
 from ..leaderboard_text import COSTS
 from ..results import Run
@@ -140,35 +140,35 @@ def agreement_figures(
         board: The leaderboard.
         members: Its runs by label.
     """
-    from ..agreement import bland_altman, pearson, regression
+    from ..agreement import bland_altman, feature_pairs, pearson, regression
     from ..figures import bland_altman_plot, regression_plot
 
-    # One feature, the first: the table has all, and a figure takes as long as a whole table.
-    features = shown_features([run for runs in members.values() for run in runs])[:1]
     found: dict[str, list[Drawing]] = {row.label: [] for row in board.rows}
+    runs = [run for mine in members.values() for run in mine]
+    held = {str(name) for run in runs for name in run.features["feature"].unique()}
+    # One feature, the first: the table has all, and a figure takes as long as a whole table.
+    features = [feature for feature in shown_features(runs) if feature in held][:1]
+    if not features:
+        return found
+    every = feature_pairs(runs, features, roles=board.roles, policy=board.policy)
+    known = every["reference"].notna() & every["value"].notna()
+    # The whole volume where it is measured, the slices of what only slices have.
+    every = every[(known & every["level"].isin(["volume", "slice"])).to_numpy()]
     for i, row in enumerate(board.rows):
-        for k, feature in enumerate(features):
-            pairs = feature_pairs(members[row.label], feature, board.roles)
-            pairs = pairs[pairs["reference"].notna() & pairs["prediction"].notna()]
-            if len(pairs) < 2:
-                continue
-            x, y = (pairs[side].to_numpy(dtype=float) for side in ("reference", "prediction"))
-            unit = str(pairs["unit"].iloc[0] or "")
-            name = feature.removesuffix(f"_{unit.lower()}").replace("_", " ")
-            line = regression(x, y, origin=True)
-            limits = bland_altman(x, y, patients=pairs["patient"].to_numpy(dtype=str))
-            found[row.label] += [
-                drawing(
-                    regression_plot(x, y, line, label=name, unit=unit, r=pearson(x, y).r),
-                    f"fr{i}-{k}",
-                    f"{name}: regression through the origin, dashed the identity.",
-                ),
-                drawing(
-                    bland_altman_plot(x, y, limits, label=name, unit=unit),
-                    f"fb{i}-{k}",
-                    f"{name}: Bland-Altman, prediction - reference.",
-                ),
-            ]
+        pairs = every[(every["label"] == row.label).to_numpy()]
+        if len(pairs) < 2:
+            continue
+        x, y = (pairs[side].to_numpy(dtype=float) for side in ("reference", "value"))
+        unit = str(pairs["unit"].iloc[0] or "")
+        name = features[0].removesuffix(f"_{unit.lower()}").replace("_", " ")
+        line = regression(x, y, origin=True)
+        limits = bland_altman(x, y, patients=pairs["patient"].to_numpy(dtype=str))
+        scatter = regression_plot(x, y, line, label=name, unit=unit, r=pearson(x, y).r)
+        difference = bland_altman_plot(x, y, limits, label=name, unit=unit)
+        found[row.label] = [
+            drawing(scatter, f"fr{i}", f"{name}: regression through the origin, dashed identity."),
+            drawing(difference, f"fb{i}", f"{name}: Bland-Altman, prediction - reference."),
+        ]
     return found
 
 
