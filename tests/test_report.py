@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.cli._app import app, run_app
 from benchmark.leaderboard import leaderboard
 from benchmark.policies import Policy
 from benchmark.report import MAX_BYTES, page
@@ -409,3 +410,42 @@ def test_ten_methods_of_a_hundred_cases_weigh_less_than_five_megabytes(make_run)
     assert "are left out" in text
     # Of thirty sites the largest are shown.
     assert sum(key.startswith("site=") for key in Reader(text).data["strata"]) == 24
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch, capsys):
+    """Run ``bench leaderboard`` on the runs; gives the exit code and all it said."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        code = run_app(app, ["leaderboard", "-d", "toy", *words])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+def test_the_command_writes_the_page_beside_the_others_unless_told_not_to(paths, bench, tmp_path):
+    code, said = bench()
+    assert code == 0
+    written = tmp_path / "leaderboards" / "toy.html"
+    assert str(written.relative_to(tmp_path)) in said
+    first = written.read_bytes()
+    assert first.startswith(b"<!DOCTYPE html>")
+    bench()
+    assert written.read_bytes() == first
+    written.unlink()
+    assert bench("--no-html")[0] == 0
+    assert not written.exists()
+
+
+def test_the_command_keeps_pictures_that_must_not_be_passed_on_out_of_the_leaderboards(
+    paths, bench, tmp_path
+):
+    pictures(paths)
+    code, said = bench("--gallery")
+    assert code != 0
+    assert "--out" in said
+    assert not (tmp_path / "leaderboards" / "toy.html").exists()
+    assert bench("--gallery", "--out", "mine")[0] == 0
+    assert "data:image/png" in (tmp_path / "mine" / "toy.html").read_text()

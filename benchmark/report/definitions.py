@@ -17,6 +17,10 @@ _BETTER = {
     "zero": "the nearer to zero, the better",
     "none": "describes the case and ranks nobody",
 }
+_WORST = {
+    "diagonal": "the diagonal of the uncropped field of view",
+    "as_empty": "what an empty answer gets",
+}
 _STATUS = {
     "both_empty": "both empty",
     "pred_empty": "only the prediction empty",
@@ -84,21 +88,20 @@ def hashes(board: Leaderboard, members: Mapping[str, Sequence[Run]]) -> list[tup
 
 
 def _sentences(card: Card) -> tuple[str, ...]:
-    low, high = ("unbounded" if end is None else f"{end:g}" for end in card.bounds)
+    low, high = ("none" if end is None else f"{end:g}" for end in card.bounds)
     empty = "; ".join(
         f"{words}: {_rule(getattr(card, status))}" for status, words in _STATUS.items()
     )
     worst = card.worst
-    missing = {"diagonal": "the diagonal of the uncropped field of view",
-               "as_empty": "what an empty answer gets"}.get(str(worst), f"{worst}")  # fmt: skip
+    missing = f"{worst:g}" if isinstance(worst, float | int) else _WORST.get(str(worst), "")
     return tuple(
         filter(
             None,
             [
                 card.formula,
-                f"{_BETTER[card.better].capitalize()}; from {low} to {high}"
+                f"{_BETTER[card.better].capitalize()}; bounds {low} and {high}"
                 + (f" {card.unit}" if card.unit else "") + ".",
-                f"Surface: {card.surface}." if card.surface else "",
+                f"Surface: {card.surface.rstrip('.')}." if card.surface else "",
                 f"Value with {empty}.",
                 "A miss stays missing." if worst is None
                 else f"A miss counts, by worst_case, as {missing}.",

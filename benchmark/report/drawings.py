@@ -77,7 +77,7 @@ def value_figures(board: Leaderboard, values: pd.DataFrame) -> list[Drawing]:
                 "Every case as a dot; boxes of the quartiles."),
         drawing(violins(known, label=label, unit=unit), "fv",
                 "Densities, cut at the least and the greatest value; the bar holds the middle "
-                "half, the white dot is the median."),
+                "half, the dot in it is the median."),
     ]  # fmt: skip
 
 

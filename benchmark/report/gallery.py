@@ -125,7 +125,7 @@ def fitted(found: Sequence[Strip], room: int) -> tuple[list[Strip], int]:
         replace(
             strip,
             pictures=tuple(
-                replace(picture, png=b"", why="left out: the page would be too large")
+                replace(picture, png=b"", seed=None, why="left out: the page would be too large")
                 if (i, j) in dropped
                 else picture
                 for j, picture in enumerate(strip.pictures)

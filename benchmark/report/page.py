@@ -1,17 +1,8 @@
-"""The page of a leaderboard: one HTML file that needs nothing else, not even a network.
-
-Everything that is printed is escaped by the template engine; data for the script stand in a block
-that no browser runs; a policy in the page's head lets it run and style itself by nothing but the
-two texts whose hashes it names, and load nothing at all.
-"""
+"""The page of a leaderboard: one HTML file that needs nothing else, not even a network."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ..board_sections import count
@@ -20,13 +11,13 @@ from ..leaderboard import Leaderboard, Row, one_dataset
 from ..leaderboard_text import COSTS, note_text, seeds_text, titles
 from ..policies import Policy, case_means
 from ..results import Run
-from ..text import interval_text, number
 from . import cells
 from .definitions import definitions, hashes
 from .drawings import agreement_figures
 from .gallery import Strip, fitted, quantity_values, strips
 from .methods import cards, costs, groups
 from .parts import parts
+from .rendering import rendered
 
 __all__ = ["MAX_BYTES", "page"]
 
@@ -34,7 +25,6 @@ __all__ = ["MAX_BYTES", "page"]
 MAX_BYTES = 5_000_000
 #: Kept free for what is counted only once the page is whole.
 _SPARE = 20_000
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def page(
@@ -67,6 +57,7 @@ def page(
         "parts": parts(board, table, values, verdicts),
         "agreement": agreement_figures(board, members),
     }
+    context["sections"] = _sections(context)
     shown = strips(board, members, values)
     private = gallery and not board.dataset.redistributable
     if not board.dataset.redistributable and not gallery:
@@ -74,12 +65,12 @@ def page(
             "No pictures: the licence of the data set does not let its images be passed on. "
             "Whoever has the data can make a page with pictures for themselves by --gallery."
         )
-        return _rendered(context | {"gallery": [], "gallery_texts": [why], "private": False})
+        return rendered(context | {"gallery": [], "gallery_texts": [why], "private": False})
     context["private"] = private
     without, _ = fitted(shown, 0)
-    bare = len(_rendered(context | _gallery(board, without, 0)).encode("utf-8"))
+    bare = len(rendered(context | _gallery(board, without, 0)).encode("utf-8"))
     kept, dropped = fitted(shown, max(0, limit - bare - _SPARE))
-    return _rendered(context | _gallery(board, kept, dropped))
+    return rendered(context | _gallery(board, kept, dropped))
 
 
 def _gallery(board: Leaderboard, kept: list[Strip], dropped: int) -> dict[str, Any]:
@@ -215,41 +206,6 @@ def _explained(board: Leaderboard) -> list[str]:
     ]
 
 
-def _rendered(context: dict[str, Any]) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
-    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
-    policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; img-src data:; "
-        # Figures carry attributes of style, which no hash can name; style-src is for browsers
-        # that do not know the other two.
-        f"style-src 'unsafe-inline'; style-src-elem '{_digest(style)}'; "
-        "style-src-attr 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-    )
-    return environment.get_template("page.html.j2").render(
-        context
-        | {
-            "data": Markup(_json(context["data"])),
-            # Ours, and hashed as they stand: escaping would break both.
-            "style": Markup(style),
-            "script": Markup(script),
-            "policy": policy,
-            "number": number,
-            "interval": interval_text,
-            "sections": _sections(context),
-            "safe": Markup,
-        }
-    )
-
-
 def _sections(context: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("ranking-title", "Ranking"),
@@ -259,13 +215,3 @@ def _sections(context: dict[str, Any]) -> list[tuple[str, str]]:
         ("definitions", "Definitions"),
         ("hashes", "Hashes and versions"),
     ]
-
-
-def _json(content: dict[str, Any]) -> str:
-    """JSON that can end no element and open none, whatever names it holds."""
-    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()

@@ -19,11 +19,12 @@ __all__ = ["Part", "TableText", "parts"]
 
 @dataclass(frozen=True)
 class TableText:
-    """A table whose cells are text; the first of each line is its head."""
+    """A table whose cells are text; the first of each line is its head, ``left`` are names."""
 
     caption: str
     head: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
+    left: int = 1
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def parts(
 
 def _section(section: Section) -> Part:
     """A section that the Markdown has too."""
-    table = TableText(section.title, section.header, section.rows)
+    table = TableText(section.title, section.header, section.rows, section.left)
     return Part(
         section.title.lower().replace(" ", "-"), section.title, (section.sentence,), (table,)
     )
