@@ -123,14 +123,16 @@ def _of_run(run: Run, source: str, features: Sequence[str], roles: Sequence[str]
     recorded = {(str(f), str(v)) for f, v in mine[["feature", "level"]].drop_duplicates().values}
     expected = []
     for feature in dict.fromkeys(features):
-        whole = cases[["case"]].assign(feature=feature, level="volume", slice=pd.NA)
+        none = pd.array([pd.NA] * len(cases), dtype="Int64")
+        whole = cases[["case"]].assign(feature=feature, level="volume", slice=none)
         levels = [level for level in THIRDS if (feature, level) in recorded]
         if (feature, "volume") in recorded or (feature, "slice") not in recorded:
             expected += [whole.assign(level=level) for level in ("volume", *levels)]
         else:
             slices = mine[((mine["feature"] == feature) & (mine["level"] == "slice")).to_numpy()]
-            expected.append(slices[["case", "feature", "level", "slice"]].drop_duplicates())
-    keys = pd.concat(expected).astype({"slice": "Int64"})
+            keys = slices[["case", "feature", "level", "slice"]].drop_duplicates()
+            expected.append(keys.astype({"slice": "Int64"}))
+    keys = pd.concat(expected)
     on = ["case", "feature", "level", "slice"]
     sides = []
     for name, given in (("reference", "reference"), ("value", source)):
@@ -140,7 +142,8 @@ def _of_run(run: Run, source: str, features: Sequence[str], roles: Sequence[str]
     rows = keys.merge(sides[0], "left", on).merge(sides[1], "left", on).merge(cases, on="case")
     rows["unit"] = rows["value_unit"].fillna(rows["reference_unit"])
     inapplicable = [rows[f"{side}_status"] == "not_applicable" for side in ("value", "reference")]
-    unrecorded = ~rows["feature"].isin({feature for feature, _ in recorded})
+    # A T1 map has no T2: what neither side has a row of is no feature of the case.
+    unrecorded = rows["value_status"].isna() & rows["reference_status"].isna()
     why = rows["value_message"].where(inapplicable[0], rows["reference_message"])
     why = why.where(inapplicable[0] | inapplicable[1], None).mask(unrecorded, "not recorded")
     return rows.assign(why=why, seed=run.record.seed)

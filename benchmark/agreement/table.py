@@ -66,8 +66,8 @@ def agreement_table(
         seed: Of the resampling.
 
     Returns:
-        One row per data set, method, feature and stratum, with ``dataset, label, kind`` (method or
-        reader)``, feature, unit, by, stratum, policy``; the counts ``n_total, n_defined,
+        One row per data set, method, feature and stratum, with ``dataset, label, kind, feature,
+        unit, by, stratum, policy`` (``kind`` is method or reader); the counts ``n_total, n_defined,
         n_patients, n_missing`` (cases without a value in at least one seed); ``reference_`` and
         ``method_`` ``mean, min, max``; ``slope_origin`` and ``slope`` (with intercept), each with
         ``_low, _high, _se`` and by bootstrap of patients ``_cluster_low, _cluster_high`` (null with
@@ -103,8 +103,9 @@ def agreement_table(
                                  "stratum": stratum, "policy": policy.value}  # fmt: skip
                         found.append(facts | _row(mine, feature, policy, interval, resamples, seed))
     table = pd.DataFrame(found)
-    counts = [c for c in table if c.startswith("n_") or c.endswith(("_k", "_n"))]
-    numbers = [c for c in table if c not in _TEXT and c not in counts]
+    names = [str(name) for name in table.columns]
+    counts = [name for name in names if name.startswith("n_") or name.endswith(("_k", "_n"))]
+    numbers = [name for name in names if name not in _TEXT and name not in counts]
     return table.astype(dict.fromkeys(counts, "Int64") | dict.fromkeys(numbers, "float64"))
 
 
@@ -243,7 +244,7 @@ def _note(
         unanswered = len(applies) - len(kept) - lost
         said += [f"{unanswered} without an answer left out"] * bool(unanswered)
     missing = int((kept["missing"] > 0).sum())
-    said += [f"{missing} unanswered in some seed"] * bool(missing)
+    said += [f"{missing} without a value in some seed"] * bool(missing)
     if not len(kept):
         return "; ".join([*said, "no pair"])
     about: dict[str, list[str]] = {}
