@@ -1,4 +1,4 @@
-"""Who stands where: ranks in each case, ranks in resamples, and who is significantly better.
+"""Who stands where: places in each case, and ranks in resamples of the patients.
 
 The drawings follow challengeR's ideas (Wiesenfarth et al., Sci Rep 2021;11:2369).
 """
@@ -17,7 +17,6 @@ from .style import (
     MARKS,
     MUTED,
     PAGE_MM,
-    PALETTE,
     PAPER,
     QUIET,
     SMALL,
@@ -34,7 +33,7 @@ from .style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Stability", "blobs", "podium", "significance_map"]
+__all__ = ["Stability", "blobs", "podium"]
 
 
 class Stability(Protocol):
@@ -105,8 +104,11 @@ def podium(
         tone, mark = colours(names), marks(names)
         wins = [f"{plain(n)} is first in {int((steps[:, j] == 0).sum())} of {len(height)} cases"
                 for j, n in enumerate(names)]  # fmt: skip
+        # About 1.5 mm a letter, and 9 mm around it.
+        widest = 9 + 1.5 * max(len(plain(name, 24)) for name in names)
+        across = max(1, min(len(names), 5, int(width_mm / widest)))
         figure = sheet(title or "Podium", "Podium plot. " + "; ".join(wins) + ".", width_mm,
-                       92 + 4 * -(-len(names) // 5))  # fmt: skip
+                       92 + 4 * -(-len(names) // across))  # fmt: skip
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
         inner = np.linspace(0.1, 0.9, len(names)) if len(names) > 1 else np.array([0.5])
         for mine, at in zip(height, steps, strict=True):
@@ -140,7 +142,7 @@ def podium(
         notes += [f"{missing} undefined values take last places, without a dot"] if missing else []
         bottom.set_xlabel(with_unit("place in the case", note="; ".join(notes)))
         figure.legend(*top.get_legend_handles_labels(), loc="outside lower center",
-                      ncols=min(len(names), 5), handletextpad=0.2, columnspacing=1.2)  # fmt: skip
+                      ncols=across, handletextpad=0.2, columnspacing=1.2)  # fmt: skip
         if title:
             top.set_title(plain(title, 90))
         return figure
@@ -194,76 +196,6 @@ def blobs(stability: Stability, *, title: str = "", width_mm: float = COLUMN_MM)
         if title:
             axes.set_title(plain(title, 80))
         return figure
-
-
-def significance_map(
-    names: Sequence[str],
-    p_matrix: ArrayLike,
-    *,
-    alpha: float = 0.05,
-    one_sided: bool = True,
-    title: str = "",
-    width_mm: float = COLUMN_MM,
-) -> Figure:
-    """Which row is significantly better than which column.
-
-    Args:
-        names: The methods, best first.
-        p_matrix: ``(method, method)``: p of the row being better than the column, corrected for
-            their number; NaN where no test was made, drawn as a dash.
-        alpha: Below it, or at it, a difference is significant.
-        one_sided: False if the p are of a difference either way: the words then say so.
-        title: Stands above.
-        width_mm: Of the figure.
-    """
-    p = np.asarray(p_matrix, dtype=np.float64).reshape(len(names), len(names)).copy()
-    np.fill_diagonal(p, np.nan)
-    with settings():
-        if np.isnan(p).all():
-            return nothing(title or "significance", "no two methods were tested", width_mm)
-        verb = "significantly better than" if one_sided else "significantly different from"
-        worse = {a: [plain(b) for j, b in enumerate(names) if p[i, j] <= alpha]
-                 for i, a in enumerate(names)}  # fmt: skip
-        said = [f"{plain(a)} {verb} {', '.join(them)}" for a, them in worse.items() if them]
-        words = "Significance map. " + ("; ".join(said) or "No difference is significant") + "."
-        figure = sheet(title or "Significance", words, width_mm, 24 + width_mm * 0.75)
-        axes = figure.add_subplot()
-        k = len(names)
-        # Numbers only where a square is wide enough for them.
-        square = width_mm * 0.72 / k
-        for i in range(k):
-            for j in range(k):
-                value = p[i, j]
-                if np.isnan(value):
-                    if i != j:
-                        axes.text(j, i, "–", ha="center", va="center", color=MUTED)  # noqa: RUF001
-                    continue
-                hit = value <= alpha
-                axes.fill([j - 0.48, j + 0.48, j + 0.48, j - 0.48],
-                          [i - 0.48, i - 0.48, i + 0.48, i + 0.48],
-                          color=PALETTE[1] if hit else PALETTE[4], alpha=0.85 if hit else 0.14,
-                          lw=0)  # fmt: skip
-                if square >= 7:
-                    axes.text(j, i, _p(value), ha="center", va="center", fontsize=SMALL,
-                              color="#10131a" if hit else INK)  # fmt: skip
-        axes.set_xlim(-0.5, k - 0.5)
-        axes.set_ylim(k - 0.5, -0.5)
-        axes.set_aspect("equal")
-        axes.set_xticks(range(k), [plain(name, 24) for name in names], rotation=90)
-        axes.set_yticks(range(k), [plain(name, 24) for name in names])
-        axes.tick_params(length=0)
-        axes.grid(visible=False)
-        axes.spines[:].set_visible(False)
-        figure.supxlabel(
-            f"orange: the row is {verb}\nthe column (p ≤ {alpha:g})", fontsize=SMALL, color=MUTED
-        )
-        if title:
-            axes.set_title(plain(title, 80))
-        return figure
-
-
-def _p(value: float) -> str:
-    return "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 0.9995 else "1"
 
 
 def _places(ranks: NDArray[np.float64]) -> NDArray[np.int64]:

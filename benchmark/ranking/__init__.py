@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from .matrices import CaseMatrix, case_matrix
 from .overview import Consensus, consensus, rank_table, rank_table_markdown
+from .pairs import pairwise_p
+from .rank_stability import RankStability
 from .schemes import (
     Ranking,
     Scheme,
     aggregate_then_rank,
     case_ranks,
-    pairwise_p,
     rank_then_aggregate,
     test_based,
 )
-from .stability import RankStability, ranking, stabilities, stability
+from .stability import ranking, stabilities, stability
 from .standings import Standing, ranks, standings
 
 __all__ = [

@@ -12,8 +12,9 @@ from ..errors import UsageError
 from ..policies import Policy
 from ..table import Quantity
 from ..text import markdown_cell, markdown_table, number
+from .directions import Floats, Ints, rank
 from .matrices import case_matrix
-from .schemes import Floats, Ints, Scheme, rank
+from .schemes import Scheme
 from .stability import ranking
 
 __all__ = ["Consensus", "consensus", "rank_table", "rank_table_markdown"]

@@ -7,30 +7,24 @@ cases, who is better than most others beyond chance. Equal scores share the bett
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import UsageError
+from .directions import Floats, Ints, badness, matrix_of, rank
+from .pairs import pairwise_p
 
 __all__ = [
     "Ranking",
     "Scheme",
     "aggregate_then_rank",
     "case_ranks",
-    "pairwise_p",
-    "rank",
     "rank_then_aggregate",
     "test_based",
 ]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-_DIRECTIONS = ("higher", "lower", "zero")
 
 
 class Scheme(StrEnum):
@@ -101,7 +95,7 @@ def aggregate_then_rank(
     Raises:
         UsageError: ``better`` or ``how`` is unknown, or a median is to be weighted.
     """
-    matrix = _matrix(values)
+    matrix = matrix_of(values)
     if how not in ("mean", "median"):
         raise UsageError(f"There is no aggregate {how!r}.", "Use mean or median.")
     if how == "median" and weights is not None:
@@ -109,7 +103,7 @@ def aggregate_then_rank(
             "A median over cases takes no weights.", "Leave them out, or use the mean."
         )
     scheme = Scheme.MEAN if how == "mean" else Scheme.MEDIAN
-    weight = None if weights is None else _matrix(weights)
+    weight = None if weights is None else matrix_of(weights)
     scores = np.full(matrix.shape[1], np.nan)
     for j, column in enumerate(matrix.T):
         if how == "median":
@@ -134,7 +128,7 @@ def rank_then_aggregate(values: ArrayLike, better: str) -> Ranking:
     Raises:
         UsageError: ``better`` is unknown.
     """
-    matrix = _matrix(values)
+    matrix = matrix_of(values)
     of_cases = case_ranks(matrix, better)
     scores = np.array([_mean(column, None) for column in of_cases.T], dtype=np.float64)
     # A method that has no value at all has the worst rank of every case, but no score.
@@ -163,7 +157,7 @@ def test_based(  # a scheme based on tests, not one of pytest's
     Raises:
         UsageError: ``better`` is unknown.
     """
-    matrix = _matrix(values)
+    matrix = matrix_of(values)
     p = pairwise_p(matrix, better, patients)
     known = _known(matrix)
     scores = (p <= alpha).sum(axis=1).astype(np.float64)
@@ -172,67 +166,6 @@ def test_based(  # a scheme based on tests, not one of pytest's
     pairs = p.shape[0] * (p.shape[0] - 1) // 2
     note = "" if tested == pairs else f"{pairs - tested} of {pairs} pairs could not be tested"
     return Ranking(Scheme.TEST, rank(-scores), scores, known, note)
-
-
-def pairwise_p(
-    values: ArrayLike, better: str, patients: ArrayLike | None = None, *, holm: bool = True
-) -> Floats:
-    """One-sided p of each row being better than each column: what a significance map shows.
-
-    Wilcoxon signed-rank on one mean difference per patient, over the cases where both methods have
-    a value; zeros are dropped, and the distribution is enumerated up to 50 patients without ties.
-    Holm's correction is over all ordered pairs, as they are all looked at.
-
-    Args:
-        values: ``(case, method)``; NaN is undefined.
-        better: ``higher``, ``lower`` or ``zero`` (sizes are compared).
-        patients: ``(case,)``; by default each case is a patient.
-        holm: Whether to correct.
-
-    Returns:
-        ``(method, method)``; NaN on the diagonal and where fewer than 2 patients have both values;
-        1 where all differences are 0.
-    """
-    bad = badness(_matrix(values), better)
-    cases, methods = bad.shape
-    of = np.arange(cases) if patients is None else np.asarray(patients)
-    from ..significance import holm as corrected
-
-    p = np.full((methods, methods), np.nan)
-    for i in range(methods):
-        for j in range(i):
-            gain = _per_patient(bad[:, j] - bad[:, i], of)
-            p[i, j], p[j, i] = one_sided(gain), one_sided(-gain)
-    if holm:
-        tested = ~np.isnan(p)
-        p[tested] = corrected([float(one) for one in p[tested]])
-    return p
-
-
-def one_sided(gains: Floats) -> float:
-    """P of Wilcoxon's signed-rank test that ``gains`` lie above 0; NaN with fewer than 2."""
-    if len(gains) < 2:
-        return float("nan")
-    # Differences that rounding made are none, and sizes that differ by rounding are ties.
-    gains = np.round(gains / _TIE) * _TIE
-    gains = gains[np.abs(gains) > 0]
-    if not len(gains):
-        return 1.0
-    from scipy.stats import wilcoxon
-
-    tied = len(np.unique(np.abs(gains))) < len(gains)
-    exact = not tied and len(gains) <= _EXACT
-    with warnings.catch_warnings():
-        # Older versions of scipy say that few ties are too few; that is why the p is approximate.
-        warnings.filterwarnings("ignore", message="Sample size too small", category=UserWarning)
-        result = wilcoxon(gains, alternative="greater", method="exact" if exact else "approx")
-    return float(result.pvalue)
-
-
-#: Differences closer than this are ties: rounding must not rank them.
-_TIE = 1e-12
-#: Up to this many differences without ties, the Wilcoxon distribution is enumerated.
-_EXACT = 50
 
 
 def case_ranks(values: ArrayLike, better: str) -> Floats:
@@ -248,44 +181,12 @@ def case_ranks(values: ArrayLike, better: str) -> Floats:
     """
     from scipy.stats import rankdata
 
-    bad = badness(_matrix(values), better)
+    bad = badness(matrix_of(values), better)
     if not bad.size:
         return bad
     ranks: Floats = 1.0 * rankdata(np.where(np.isnan(bad), np.inf, bad), axis=1)
     ranks[np.isnan(bad).all(axis=1)] = np.nan
     return ranks
-
-
-def rank(bad: ArrayLike) -> Ints:
-    """Ranks along the last axis: 1 for the least, ties share the better, NaN last and shared."""
-    from scipy.stats import rankdata
-
-    filled = np.asarray(bad, dtype=np.float64)
-    filled = np.where(np.isnan(filled), np.inf, filled)
-    if not filled.size:
-        return np.zeros(filled.shape, dtype=np.int64)
-    return np.asarray(rankdata(filled, method="min", axis=-1)).astype(np.int64)
-
-
-def badness(values: Floats, better: str) -> Floats:
-    """The less the better.
-
-    Raises:
-        UsageError: ``better`` is none of ``higher``, ``lower`` and ``zero``.
-    """
-    if better not in _DIRECTIONS:
-        raise UsageError(
-            f"Nothing can be ranked whose better direction is {better!r}.",
-            f"It must be one of {', '.join(_DIRECTIONS)}.",
-        )
-    return {"higher": -values, "lower": values}.get(better, np.abs(values))
-
-
-def _matrix(values: ArrayLike) -> Floats:
-    matrix = np.asarray(values, dtype=np.float64)
-    if matrix.ndim != 2:
-        raise ValueError(f"values must be (case, method), not of shape {matrix.shape}")
-    return matrix
 
 
 def _known(matrix: Floats) -> Ints:
@@ -304,10 +205,3 @@ def _mean(column: Floats, weight: Floats | None) -> float:
 def _median(column: Floats) -> float:
     known = column[~np.isnan(column)]
     return float(np.median(known)) if known.size else float("nan")
-
-
-def _per_patient(differences: Floats, patients: NDArray[Any]) -> Floats:
-    both = ~np.isnan(differences)
-    _, of_case = np.unique(patients[both], return_inverse=True)
-    sums: Floats = np.bincount(of_case, weights=differences[both])
-    return sums / np.bincount(of_case)
