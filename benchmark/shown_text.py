@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["as_json", "shown_markdown", "shown_sections", "shown_view"]
 
 _STAGES = ("train", "predict", "score")
+#: In the order of what happens to their cases.
+_ROLES = "train validation test external"
 
 
 def shown_sections(shown: Shown) -> Iterator[Section]:
@@ -83,7 +85,8 @@ def _identity(shown: Shown) -> Iterator[tuple[str, str]]:
     yield "seeds", ", ".join(dict.fromkeys(str(run.record.seed) for run in shown.runs))
     if record.folds:
         yield "folds", f"{', '.join(str(run.record.fold) for run in shown.runs)} of {record.folds}"
-    sizes = ", ".join(f"{len(ids)} {role}" for role, ids in record.split.items())
+    roles = sorted(record.split, key=lambda role: (role not in _ROLES, _ROLES.find(role), role))
+    sizes = ", ".join(f"{len(record.split[role])} {role}" for role in roles)
     yield "split", f"{record.split_source}: {sizes or 'no case'}"
     yield "experiment", record.group
     if record.parameter_count is not None:

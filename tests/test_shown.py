@@ -218,7 +218,7 @@ def test_show_on_the_command_line(make_run, bench):
         (("RUN", "--worst", "-1"), "--worst"),
         (("SCORES",), "cannot be read"),
         (("LACKS",), "lacks the columns region"),
-        ((), "PATH"),
+        ((), "Missing argument"),
     ],
 )
 def test_show_with_what_does_not_fit(make_run, bench, tmp_path, words, says):

@@ -199,7 +199,7 @@ def compare_command(
     if as_json:
         import json
 
-        echo_json(json.loads(found.to_json(orient="records")))
+        echo_json(json.loads(found.to_json(orient="records", double_precision=15)))
     elif sys.stdout.isatty():
         _console().print(comparison_view(found))
         line(tests_sentence(found))
