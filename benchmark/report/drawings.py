@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,6 +122,8 @@ def cost_figures(board: Leaderboard) -> list[Drawing]:
     ranked = [row for row in board.rows if row.rank is not None]
     found = []
     for k, head in enumerate(COSTS):
+        if head.startswith("per epoch"):  # part of the whole training, which is drawn
+            continue
         points = {row.label: (costs(row)[k].value, row.cells[at].mean) for row in ranked}
         if sum(c is not None and q is not None for c, q in points.values()) < 2:
             continue
@@ -150,7 +152,10 @@ def agreement_figures(
     features = [feature for feature in shown_features(runs) if feature in held][:1]
     if not features:
         return found
-    every = feature_pairs(runs, features, roles=board.roles, policy=board.policy)
+    # Rows of other features would be searched again for every run.
+    slim = [replace(run, features=run.features[(run.features["feature"] == features[0]).to_numpy()])
+            for run in runs]  # fmt: skip
+    every = feature_pairs(slim, features, roles=board.roles, policy=board.policy)
     known = every["reference"].notna() & every["value"].notna()
     # The whole volume where it is measured, the slices of what only slices have.
     every = every[(known & every["level"].isin(["volume", "slice"])).to_numpy()]
