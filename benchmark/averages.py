@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from .bootstrap import interval, resampled_means
 from .policies import Policy, case_means
 from .table import Quantity
 
-__all__ = ["Cell", "cells", "matrix", "means"]
+__all__ = ["Cell", "Joint", "cells", "cells_of", "joint", "matrix", "means"]
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,62 @@ def cells(
         resamples: Of the intervals; the patients are resampled jointly for all cells.
         seed: Of the resampling.
     """
-    of_cases = case_means(table, policy)
-    # One matrix of all columns of all methods over all cases: resampled jointly in one go.
-    joint, shares = (
+    return cells_of(joint(case_means(table, policy), labels, columns), resamples, seed)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """All columns of all methods over the same cases: what is resampled in one go.
+
+    Attributes:
+        labels: The methods.
+        cases: ``(case,)`` ids.
+        patients: ``(case,)``; whose.
+        values: ``(case, column times label)``; NaN is undefined. All methods of the first column
+            come first.
+        weights: The same shape: the share of a case's seeds that have a value, NaN where the
+            quantity does not apply.
+    """
+
+    labels: tuple[str, ...]
+    cases: NDArray[np.str_]
+    patients: NDArray[np.str_]
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    def of(self, cases: Collection[str]) -> Joint:
+        """Some of the cases: what the table of these alone would give."""
+        keep = np.isin(self.cases, list(cases))
+        return Joint(self.labels, self.cases[keep], self.patients[keep], self.values[keep],
+                     self.weights[keep])  # fmt: skip
+
+
+def joint(of_cases: pd.DataFrame, labels: Sequence[str], columns: Sequence[Quantity]) -> Joint:
+    """The matrix of what :func:`benchmark.policies.case_means` gave."""
+    values, shares = (
         pd.concat([matrix(of_cases, c, labels, what)[0] for c in columns], axis=1).sort_index()
         for what in ("value", "defined")
     )
-    totals = [_totals(of_cases[c.rows(of_cases)]) for c in columns]
-    patients = joint.index.get_level_values(0).to_numpy(dtype=str)
-    values = joint.to_numpy(dtype=np.float64)
-    weights = shares.to_numpy(dtype=np.float64)
-    resampled = resampled_means(values, patients, weights, resamples=resamples, seed=seed)
+    patients, cases = (values.index.get_level_values(i).to_numpy(dtype=str) for i in range(2))
+    numbers = (frame.to_numpy(dtype=np.float64) for frame in (values, shares))
+    return Joint(tuple(labels), cases, patients, *numbers)
+
+
+def cells_of(joint: Joint, resamples: int, seed: int) -> dict[str, tuple[Cell, ...]]:
+    """Per method, its cell for each column; patients are resampled jointly for all cells."""
+    resampled = resampled_means(
+        joint.values, joint.patients, joint.weights, resamples=resamples, seed=seed
+    )
+    across = len(joint.labels)
     found: dict[str, tuple[Cell, ...]] = {}
-    for j, label in enumerate(labels):
+    for j, label in enumerate(joint.labels):
         row = []
-        for k in range(len(columns)):
-            at = k * len(labels) + j
-            known = ~np.isnan(values[:, at])
-            low, high = interval(resampled[:, at], len(np.unique(patients[known])))
-            mean = _mean(values[:, at], weights[:, at])
-            row.append(Cell(mean, low, high, int(known.sum()), totals[k].get(label, 0)))
+        for at in range(j, joint.values.shape[1], across):
+            values, weights = joint.values[:, at], joint.weights[:, at]
+            known = ~np.isnan(values)
+            low, high = interval(resampled[:, at], len(np.unique(joint.patients[known])))
+            total = int((~np.isnan(weights)).sum())
+            row.append(Cell(_mean(values, weights), low, high, int(known.sum()), total))
         found[label] = tuple(row)
     return found
 
@@ -109,8 +145,3 @@ def matrix(
     wide = rows[column].groupby([*keys, rows["label"].astype(str)]).mean().unstack()
     wide = wide.reindex(columns=list(labels)).sort_index()
     return wide, wide.index.get_level_values("patient").to_numpy(dtype=str)
-
-
-def _totals(means: pd.DataFrame) -> dict[str, int]:
-    counted = means["label"].astype(str).value_counts()
-    return {str(label): int(n) for label, n in counted.items()}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .ceiling import has_readers
 from .results import Run
 from .table import Quantity
 from .types import Region
 
-__all__ = ["COLUMNS", "WITHOUT_SCAR", "default_columns"]
+__all__ = ["COLUMNS", "CONTOURS", "WITHOUT_SCAR", "default_columns"]
 
 #: What a leaderboard shows by default; the first decides the rank.
 COLUMNS = (
@@ -28,11 +29,19 @@ WITHOUT_SCAR = (
     Quantity("cavity", "dice"),
     Quantity("cavity", "hd95", "3d"),
 )
+#: What follows where several readers drew contours: what they were held against each other by.
+CONTOURS = (
+    Quantity("endo", "dice", "contour"),
+    Quantity("endo", "masd", "contour"),
+    Quantity("epi", "dice", "contour"),
+    Quantity("epi", "masd", "contour"),
+)
 
 
 def default_columns(runs: Sequence[Run]) -> tuple[Quantity, ...]:
     """What is shown by default of runs of one data set: regions that it annotates, as they say."""
     annotated = {str(region) for run in runs for region in run.record.annotates}
+    read = CONTOURS if any(has_readers(run.scores) for run in runs) else ()
     if Region.SCAR in annotated:
-        return COLUMNS
-    return tuple(c for c in WITHOUT_SCAR if c.region in annotated) or COLUMNS
+        return COLUMNS + read
+    return (tuple(c for c in WITHOUT_SCAR if c.region in annotated) or COLUMNS) + read

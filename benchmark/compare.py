@@ -22,10 +22,12 @@ from .text import interval_text, markdown_cell, markdown_table, number
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["compare", "comparison_markdown", "comparison_view"]
+__all__ = ["compare", "comparison_markdown", "comparison_view", "p_text", "tests_sentence"]
 
 _HEADER = ("a", "b", "quantity", "mean a", "mean b", "a - b", "95 % interval", "Wilcoxon p",
            "cases", "patients", "note")  # fmt: skip
+#: What follows where the tests of a whole table were corrected together.
+_TESTED = ("exchange p", "Holm p", "could have shown")
 
 
 def compare(
@@ -163,18 +165,29 @@ def _common(
 def comparison_markdown(comparison: pd.DataFrame) -> str:
     """The comparison as a Markdown table with its policy below."""
     lines = [[markdown_cell(cell) for cell in line] for line in _lines(comparison)]
+    tested = "p_holm" in comparison
     policies = ", ".join(sorted(set(comparison["policy"])))
     silent = (
         ", or one has and the other is rightly empty, which is taken as perfect (a leaderboard "
         "leaves it to its panel on the presence of scar, so its order may be another)"
     )
     return (
-        markdown_table(_HEADER, lines, left=3)
+        markdown_table([*_HEADER, *(_TESTED if tested else ())], lines, left=3)
         + f"\nPolicy {markdown_cell(policies)}; cases where both have a value"
         + (silent if policies == Policy.WORST_CASE.value else "")
         + "; percentile "
         "bootstrap over patients; Wilcoxon signed-rank over patients, two-sided, not corrected for "
-        "the number of comparisons.\n"
+        "the number of comparisons.\n" + (tests_sentence(comparison) if tested else "")
+    )
+
+
+def tests_sentence(comparison: pd.DataFrame) -> str:
+    """What the further tests are; plain text."""
+    return (
+        "Exchange p: both methods exchanged at random within patients, two-sided. Holm p: "
+        f"Wilcoxon's, corrected for the {int(comparison['p'].notna().sum())} tests of this table. "
+        "Could have shown: the smallest true difference that these patients show with 80 % power "
+        "at an uncorrected level of 0.05, by the paired t-test on normal differences.\n"
     )
 
 
@@ -184,7 +197,8 @@ def comparison_view(comparison: pd.DataFrame) -> Table:
     from rich.text import Text
 
     view = Table()
-    for name in _HEADER:
+    tested = "p_holm" in comparison
+    for name in (*_HEADER, *(_TESTED if tested else ())):
         view.add_column(name, justify="left" if name in ("a", "b", "quantity", "note") else "right")
     for line in _lines(comparison):
         view.add_row(*map(Text, line))
@@ -204,6 +218,12 @@ def _lines(comparison: pd.DataFrame) -> list[list[str]]:
             [row["a"], row["b"], f"{quantity}{unit}", *values, interval_text(low, high, digits),
              p_text(p), str(row["n_cases"]), str(row["n_patients"]), row["note"]]
         )  # fmt: skip
+        if "p_holm" in row:
+            exchange, corrected, least = (
+                None if pd.isna(row[k]) else float(row[k])
+                for k in ("permutation_p", "p_holm", "smallest")
+            )
+            lines[-1] += [p_text(exchange), p_text(corrected), number(least, digits)]
     return lines
 
 

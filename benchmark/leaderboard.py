@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from .averages import Cell, cells
+from .averages import cells
+from .board_rows import Row, board_row, first_of, reasons
 from .bootstrap import RESAMPLES
+from .ceiling import ceiling
 from .columns import default_columns
 from .errors import DataError, UsageError
+from .feature_agreement import FeatureAgreement, feature_agreement
 from .ledger import ledger
 from .panel import PanelRow, scar_free_panel
 from .policies import Policy
-from .ranking import Standing, ranks, standings
+from .ranking import Scheme, Standing, rank_table, ranks, standings
 from .record import DatasetRecord
 from .results import Run, unique_labels
 from .table import Quantity, is_excluded, select, tidy
@@ -31,50 +31,15 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Row:
-    """One method: an experiment's runs, seeds averaged within each case.
-
-    Attributes:
-        rank: 1 is best; equal means share a rank; None if the method is not ranked.
-        label: The method's name, with what tells it from its namesakes.
-        seeds: The seeds that were averaged.
-        folds: Into how many folds the cases were dealt, if they were.
-        cells: One per column of the leaderboard.
-        train_seconds: Mean over runs; None where nothing was trained.
-        seconds_per_epoch: Of training, mean over runs; None where epochs were not recorded.
-        seconds_per_case: Mean over predicted cases.
-        seconds_per_slice: Of prediction, median over cases without the first, mean over runs; None
-            where it was not recorded.
-        memory_mb: Peak resident memory of training or predicting, the larger over all runs.
-        device_memory_mb: The same of a GPU's tensors; None where there is no GPU.
-        parameters: Trainable numbers, if it has a network.
-        profile: The profile its parameters start from.
-        note: Why it is not ranked, and what else a reader must know.
-    """
-
-    rank: int | None
-    label: str
-    seeds: tuple[int, ...]
-    folds: int | None
-    cells: tuple[Cell, ...]
-    train_seconds: float | None
-    seconds_per_epoch: float | None
-    seconds_per_case: float | None
-    seconds_per_slice: float | None
-    memory_mb: float | None
-    device_memory_mb: float | None
-    parameters: int | None
-    profile: str
-    note: str
-
-
-@dataclass(frozen=True)
 class Leaderboard:
     """A ranked table, with all that must be said beside it.
 
     ``fingerprints`` gives the methods by the fingerprints of the data they were tested on,
     ``standings`` each ranked method's rank and mean under every policy, ``ledger`` how many of its
-    values of ``rank_by`` have which status.
+    values of ``rank_by`` have which status. ``ceiling`` is how well several readers agree with each
+    other, where the data have them: no method, and without a rank. ``agreement`` holds the clinical
+    features of each method against the reference's, ``schemes`` each ranked method's rank by other
+    ways of ranking than its mean.
     """
 
     dataset: DatasetRecord
@@ -94,6 +59,9 @@ class Leaderboard:
     resamples: int
     fingerprints: Mapping[tuple[str, ...], tuple[str, ...]]
     metric_cards: Mapping[str, str]
+    ceiling: Row | None = None
+    agreement: tuple[FeatureAgreement, ...] = ()
+    schemes: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 def leaderboard(
@@ -156,9 +124,9 @@ def leaderboard(
         )
     ranked = [label for label in groups if averaged[label][at].n_total]
     order = ranks({label: averaged[label][at].mean for label in ranked}, direction)
-    reasons = _reasons(table, rank_by)
+    said = reasons(table, rank_by)
     rows = [
-        _row(label, members, averaged[label], order.get(label), reasons.get(label, ""), roles)
+        board_row(label, members, averaged[label], order.get(label), said.get(label, ""), roles)
         for label, members in groups.items()
     ]
     of_cases = table[["case", "patient"]].drop_duplicates()
@@ -173,8 +141,8 @@ def leaderboard(
         roles=tuple(roles),
         columns=columns,
         rank_by=rank_by,
-        units=tuple(_first(table[c.rows(table)]["unit"]) for c in columns),
-        better=tuple(_first(table[c.rows(table)]["better"]) for c in columns),
+        units=tuple(first_of(table[c.rows(table)]["unit"]) for c in columns),
+        better=tuple(first_of(table[c.rows(table)]["better"]) for c in columns),
         rows=tuple(sorted(rows, key=lambda r: (r.rank is None, r.rank or 0, r.label))),
         standings=standings(table, ranked, rank_by, direction),
         ledger=ledger(table, rank_by),
@@ -185,7 +153,22 @@ def leaderboard(
         resamples=resamples,
         fingerprints={seen: tuple(held) for seen, held in sorted(prints.items())},
         metric_cards=_used_cards(runs, columns),
+        agreement=feature_agreement(runs, roles, policy, resamples=resamples, seed=seed),
+        schemes=_schemes(table, ranked, rank_by, policy),
+        ceiling=ceiling(every, columns, policy, roles, resamples=resamples, seed=seed),
     )
+
+
+def _schemes(
+    table: pd.DataFrame, ranked: Sequence[str], rank_by: Quantity, policy: Policy
+) -> dict[str, dict[str, float | None]]:
+    """Ranks of the ranked methods by each scheme but the mean, which is the board's own."""
+    schemes = [scheme for scheme in Scheme if scheme is not Scheme.MEAN]
+    found = rank_table(table, ranked, [rank_by], policies=[policy], schemes=schemes)
+    ranks: dict[str, dict[str, float | None]] = {}
+    for scheme, label, rank in zip(found["scheme"], found["label"], found["rank"], strict=True):
+        ranks.setdefault(str(scheme), {})[str(label)] = float(rank)
+    return ranks
 
 
 def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:
@@ -206,75 +189,6 @@ def one_dataset(runs: Sequence[Run], dataset: str | None) -> list[Run]:
     return chosen
 
 
-def _reasons(table: pd.DataFrame, quantity: Quantity) -> dict[str, str]:
-    """Per method: how many cases the quantity does not apply to, and why."""
-    rows = table[quantity.rows(table)]
-    rows = rows[(rows["status"] == "not_applicable").to_numpy()]
-    reasons = {}
-    for label, mine in rows.groupby(rows["label"].astype(str)):
-        why = _first(mine["message"]) or "not applicable"
-        cases = mine["case"].nunique()
-        reasons[str(label)] = f"{cases} case{'s' if cases > 1 else ''} not applicable: {why}"
-    return reasons
-
-
-def _row(
-    label: str,
-    runs: Sequence[Run],
-    cells: tuple[Cell, ...],
-    rank: int | None,
-    reason: str,
-    roles: Sequence[str],
-) -> Row:
-    first = runs[0].record
-    predicted = [_timed(run, roles) for run in runs]
-    times = np.concatenate(predicted)
-    trained = _numbers(run.record.stages.get("train", {}).get("seconds") or None for run in runs)
-    epochs, slices = (
-        _numbers(run.record.totals.get(name) for run in runs)
-        for name in ("train_seconds_per_epoch", "predict_seconds_per_slice")
-    )
-    if rank is None and not reason:
-        reason = "it has no score of this"
-    return Row(
-        rank=rank,
-        label=label,
-        seeds=tuple(sorted({run.record.seed for run in runs})),
-        folds=first.folds,
-        cells=cells,
-        train_seconds=float(np.mean(trained)) if trained else None,
-        seconds_per_epoch=float(np.mean(epochs)) if epochs else None,
-        seconds_per_case=float(times.mean()) if times.size else None,
-        seconds_per_slice=float(np.mean(slices)) if slices else None,
-        memory_mb=_peak(runs, "peak_memory_mb"),
-        device_memory_mb=_peak(runs, "device_memory_mb"),
-        parameters=first.parameter_count,
-        profile=first.method.profile,
-        note=reason,
-    )
-
-
-def _timed(run: Run, roles: Sequence[str]) -> NDArray[np.float64]:
-    if "seconds" not in run.cases:
-        return np.empty(0)
-    mine = run.cases["role"].isin(list(roles))
-    if "status" in run.cases:
-        mine &= run.cases["status"] == "ok"
-    seconds = pd.to_numeric(run.cases["seconds"][mine.to_numpy(dtype=bool)])
-    return seconds.dropna().to_numpy(dtype=np.float64)
-
-
-def _peak(runs: Sequence[Run], name: str) -> float | None:
-    """The largest of a fact of the stages that train and predict."""
-    stages = [run.record.stages.get(stage, {}) for run in runs for stage in ("train", "predict")]
-    return max(_numbers(stage.get(name) or None for stage in stages), default=None)
-
-
-def _numbers(facts: Iterable[Any]) -> list[float]:
-    """Those that were recorded; what is no number, in a file edited by hand, was not."""
-    return [float(x) for x in facts if isinstance(x, int | float) and not isinstance(x, bool)]
-
-
 def _excluded(runs: Sequence[Run], roles: Sequence[str]) -> int:
     out: set[str] = set()
     for run in runs:
@@ -288,8 +202,3 @@ def _used_cards(runs: Sequence[Run], columns: Sequence[Quantity]) -> dict[str, s
     used = {c.card for c in columns}
     found = {n: h for run in runs for n, h in run.record.metric_cards.items() if n in used}
     return dict(sorted(found.items()))
-
-
-def _first(values: pd.Series[Any]) -> str:
-    known = values.dropna()
-    return str(known.iloc[0]) if len(known) else ""

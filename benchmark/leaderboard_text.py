@@ -5,25 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .averages import Cell
+from .board_sections import count, sections
 from .leaderboard import Leaderboard, Row
-from .metrics.definition import STATUSES
-from .panel import PanelRow, Proportion
-from .policies import Policy
-from .text import csv_table, interval_text, markdown_cell, markdown_table, number
+from .text import NONE, csv_table, interval_text, markdown_cell, markdown_table, number
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-__all__ = ["csv_text", "head_lines", "markdown", "rich_view"]
+__all__ = ["COSTS", "cost_texts", "csv_text", "head_lines", "markdown", "note_text", "rich_view",
+           "seeds_text", "titles"]  # fmt: skip
 
 _ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0"}
-_COST = ("train (s)", "per epoch (s)", "per slice (ms)", "memory (MB)", "parameters")
-_PANEL = ("sensitivity", "specificity", "false scar (mL)", "no prediction")
-_PANEL_TITLE = "Presence of scar"
-_LEDGER_TITLE = "Undefined values"
-_STATUS = {"ok": "ok", "both_empty": "both empty", "pred_empty": "missed",
-           "ref_empty": "false alarm", "no_prediction": "no prediction",
-           "not_applicable": "not applicable", "error": "error"}  # fmt: skip
+#: Heads of the columns of costs.
+COSTS = ("train (s)", "per epoch (s)", "per slice (ms)", "memory (MB)", "parameters")
 
 
 def head_lines(board: Leaderboard) -> list[str]:
@@ -36,7 +30,7 @@ def head_lines(board: Leaderboard) -> list[str]:
         + (", SYNTHETIC: computed, not measured in patients" * data.synthetic),
         f"Licence of the data: {data.licence or 'not stated'}."
         + (f" Citation: {data.citation.rstrip('.')}." if data.citation else ""),
-        f"{_count(board.n_cases, 'case')} of {_count(board.n_patients, 'patient')}, "
+        f"{count(board.n_cases, 'case')} of {count(board.n_patients, 'patient')}, "
         f"role {' + '.join(board.roles)}{excluded}.",
         f"Ranked by {board.rank_by}. Undefined values, policy {board.policy}: "
         f"{board.policy.sentence}.",
@@ -47,6 +41,14 @@ def head_lines(board: Leaderboard) -> list[str]:
         "epoch, and of predicting a slice (median over cases, the first left out); peak memory of "
         "the process.",
     ]
+    if board.ceiling is None:
+        lines.append("Human ceiling: none, these runs hold one reader of each case.")
+    else:
+        lines.append(
+            "Human ceiling, above the methods and not ranked: several readers of the same images, "
+            "each pair averaged as a seed is. They are held against each other, methods against "
+            "the reference."
+        )
     if len(board.fingerprints) > 1:
         each = "; ".join(
             f"{' '.join(p[:12] for p in seen)}: {', '.join(labels)}"
@@ -61,23 +63,25 @@ def markdown(board: Leaderboard) -> str:
     first, *rest = head_lines(board)
     out = [f"# Leaderboard: {markdown_cell(first)}\n\n"]
     out += [f"{markdown_cell(line)}  \n" for line in rest]
-    header = ["rank", "method", "seeds", *_titles(board), *_COST]
+    header = ["rank", "method", "seeds", *titles(board), *COSTS, "inputs"]
     rows = [
-        [_rank(row), markdown_cell(row.label), _seeds(row), *_cells(board, row), *_costs(row)]
-        for row in board.rows
-    ]
+        [_rank(row), markdown_cell(row.label), seeds_text(row), *_cells(board, row),
+         *cost_texts(row), markdown_cell(row.track)]
+        for row in _all_rows(board)
+    ]  # fmt: skip
     out += ["\n", markdown_table(header, rows, left=2)]
     notes = [
-        f"* {markdown_cell(row.label)}: {markdown_cell(_note(row))}\n" for row in _noted(board)
+        f"* {markdown_cell(row.label)}: {markdown_cell(note_text(row))}\n" for row in _noted(board)
     ]
     out += ["\n", *notes] if notes else []
-    if board.panel:
-        out += [f"\n## {_PANEL_TITLE}\n\n", markdown_cell(_panel_sentence(board)), "\n\n"]
-        panel = [[markdown_cell(row.label), *_panel_cells(row)] for row in board.panel]
-        out.append(markdown_table(["method", *_PANEL], panel))
-    out += [f"\n## {_LEDGER_TITLE}\n\n", markdown_cell(_ledger_sentence(board)), "\n\n"]
-    ledger = [[markdown_cell(row.label), *_ledger_cells(board, row)] for row in board.rows]
-    out.append(markdown_table(["method", *_ledger_titles()], ledger))
+    for section in sections(board):
+        out += [f"\n## {section.title}\n\n", markdown_cell(section.sentence), "\n\n"]
+        # Names are a stranger's; the rest is numbers, whose brackets stay as they are.
+        lines = [
+            [*map(markdown_cell, line[: section.left]), *line[section.left :]]
+            for line in section.rows
+        ]
+        out.append(markdown_table(section.header, lines, left=section.left))
     cards = ", ".join(f"{markdown_cell(n)} `{h}`" for n, h in board.metric_cards.items())
     digests = sorted({p for seen in board.fingerprints for p in seen if p})
     prints = ", ".join(f"`{p[:16]}`" for p in digests)
@@ -87,14 +91,18 @@ def markdown(board: Leaderboard) -> str:
 
 
 def csv_text(board: Leaderboard) -> str:
-    """One line per method and column, every number in full."""
+    """One line per method and column, every number in full.
+
+    Then one per method, clinical feature and statistic of agreement: ``region`` is ``agreement``,
+    ``metric`` the feature and the statistic (``scar_ml slope``), ``mean`` its value.
+    """
     header = ["dataset", "synthetic", "policy", "roles", "rank", "method", "profile", "seeds",
               "folds", "region", "metric", "dim", "level", "unit", "better", "mean", "low", "high",
               "n_defined", "n_total", "train_seconds", "seconds_per_case", "parameters",
               "metric_card", "note", "seconds_per_epoch", "seconds_per_slice", "memory_mb",
-              "device_memory_mb"]  # fmt: skip
+              "device_memory_mb", "track"]  # fmt: skip
     lines: list[list[object]] = []
-    for row in board.rows:
+    for row in _all_rows(board):
         for k, (column, cell) in enumerate(zip(board.columns, row.cells, strict=True)):
             lines.append(
                 [board.dataset.name, board.dataset.synthetic, board.policy.value,
@@ -103,8 +111,30 @@ def csv_text(board: Leaderboard) -> str:
                  column.dim, column.level, board.units[k], board.better[k], cell.mean, cell.low,
                  cell.high, cell.n_defined, cell.n_total, row.train_seconds, row.seconds_per_case,
                  row.parameters, board.metric_cards.get(column.card), row.note,
-                 row.seconds_per_epoch, row.seconds_per_slice, row.memory_mb, row.device_memory_mb]
+                 row.seconds_per_epoch, row.seconds_per_slice, row.memory_mb, row.device_memory_mb,
+                 row.track]
             )  # fmt: skip
+    by_label = {row.label: row for row in board.rows}
+    for one in board.agreement:
+        row = by_label[one.label]
+        for name, low, value, high in (
+            ("slope", one.slope_low, one.slope, one.slope_high),
+            ("r", one.r_low, one.r, one.r_high),
+            ("bias", one.bias_low, one.bias, one.bias_high),
+            ("lower_limit", None, one.lower, None),
+            ("upper_limit", None, one.upper, None),
+        ):
+            unit = one.unit if name not in ("slope", "r") else ""
+            mine = {
+                "dataset": board.dataset.name, "synthetic": board.dataset.synthetic,
+                "policy": board.policy.value, "roles": "+".join(board.roles), "rank": row.rank,
+                "method": row.label, "profile": row.profile,
+                "seeds": " ".join(map(str, row.seeds)), "folds": row.folds, "region": "agreement",
+                "metric": f"{one.feature} {name}", "level": "volume", "unit": unit, "mean": value,
+                "low": low, "high": high, "n_defined": one.n_cases, "n_total": one.n_total,
+                "note": one.note, "track": row.track,
+            }  # fmt: skip
+            lines.append([mine.get(column) for column in header])
     return csv_table(header, lines)
 
 
@@ -118,34 +148,29 @@ def rich_view(board: Leaderboard) -> Group:
     table = Table(title=Text(first), title_justify="left", title_style="bold")
     for name in ("rank", "method", "seeds"):
         table.add_column(name, justify="left" if name == "method" else "right")
-    for title in (*_titles(board), *_COST):
+    for title in (*titles(board), *COSTS, "inputs"):
         # Two short lines instead of one long: six columns must fit beside each other.
         table.add_column(Text(title.replace(" ", "\n", 1)), justify="right")
-    for row in board.rows:
+    for row in _all_rows(board):
         cells = [text.replace(" [", "\n[").replace("] ", "]\n") for text in _cells(board, row)]
-        line = [_rank(row), row.label, _seeds(row), *cells, *_costs(row)]
+        line = [_rank(row), row.label, seeds_text(row), *cells, *cost_texts(row), row.track]
         table.add_row(*map(Text, line))
     parts: list[Table | Text] = [table, *map(Text, rest)]
-    parts += [Text(f"{row.label}: {_note(row)}") for row in _noted(board)]
-    if board.panel:
-        panel = Table(title=_PANEL_TITLE, title_justify="left", title_style="bold")
-        panel.add_column("method")
-        for name in _PANEL:
-            panel.add_column(name, justify="right")
-        for entry in board.panel:
-            panel.add_row(Text(entry.label), *map(Text, _panel_cells(entry)))
-        parts += [Text(""), panel, Text(_panel_sentence(board))]
-    undefined = Table(title=_LEDGER_TITLE, title_justify="left", title_style="bold")
-    undefined.add_column("method")
-    for name in _ledger_titles():
-        undefined.add_column(name.replace(" ", "\n"), justify="right")
-    for row in board.rows:
-        undefined.add_row(Text(row.label), *map(Text, _ledger_cells(board, row)))
-    parts += [Text(""), undefined, Text(_ledger_sentence(board))]
+    parts += [Text(f"{row.label}: {note_text(row)}") for row in _noted(board)]
+    for section in sections(board):
+        more = Table(title=section.title, title_justify="left", title_style="bold")
+        for k, name in enumerate(section.header):
+            named = k < section.left
+            title = name if named else name.replace(" ", "\n")
+            more.add_column(title, justify="left" if named else "right")
+        for texts in section.rows:
+            more.add_row(*map(Text, texts))
+        parts += [Text(""), more, Text(section.sentence)]
     return Group(*parts)
 
 
-def _titles(board: Leaderboard) -> list[str]:
+def titles(board: Leaderboard) -> list[str]:
+    """The heads of the columns: region, metric, geometry, unit and direction."""
     titles = []
     for column, unit, better in zip(board.columns, board.units, board.better, strict=True):
         # The unit is said once: a metric may carry it in its name.
@@ -171,7 +196,8 @@ def _cell(cell: Cell, digits: int) -> str:
     return " ".join(filter(None, [number(cell.mean, digits), spread, counts]))
 
 
-def _costs(row: Row) -> list[str]:
+def cost_texts(row: Row) -> list[str]:
+    """What a method took, in the order of :data:`COSTS`."""
     parameters = "–" if row.parameters is None else f"{row.parameters:,}"  # noqa: RUF001
     per_slice = None if row.seconds_per_slice is None else 1000 * row.seconds_per_slice
     memory = number(row.memory_mb, 0)
@@ -190,61 +216,22 @@ def _rank(row: Row) -> str:
     return "–" if row.rank is None else str(row.rank)  # noqa: RUF001
 
 
-def _seeds(row: Row) -> str:
+def seeds_text(row: Row) -> str:
+    """How many seeds, and of how many folds."""
+    if not row.seeds:
+        return NONE
     return f"{len(row.seeds)}" + (f" x {row.folds} folds" if row.folds else "")
 
 
-def _note(row: Row) -> str:
+def note_text(row: Row) -> str:
+    """What must be said of a method beside its numbers."""
     return f"not ranked, {row.note}" if row.rank is None else row.note
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+def _all_rows(board: Leaderboard) -> list[Row]:
+    """The human ceiling above the methods, where there is one."""
+    return [*([board.ceiling] if board.ceiling else []), *board.rows]
 
 
 def _noted(board: Leaderboard) -> list[Row]:
-    return [row for row in board.rows if row.note]
-
-
-def _panel_sentence(board: Leaderboard) -> str:
-    sizes = {(row.sensitivity.n, row.specificity.n) for row in board.panel}
-    of = " or ".join(f"{_count(a, 'heart')} with and {b} without scar" for a, b in sorted(sizes))
-    return (
-        f"Per case, any voxel of scar: {of}. Proportions with Wilson intervals; seeds averaged "
-        "within each case; no prediction counts as wrong. False scar is the mean volume predicted "
-        "in hearts without scar, with a bootstrap interval."
-    )
-
-
-def _panel_cells(row: PanelRow) -> list[str]:
-    false = f"{number(row.false_ml, 2)} {interval_text(row.low, row.high, 2)}".strip()
-    shares = [_proportion(row.sensitivity), _proportion(row.specificity)]
-    return [*shares, false, str(row.n_missing)]
-
-
-def _proportion(share: Proportion) -> str:
-    return f"{number(share.value)} {interval_text(share.low, share.high)}".strip()
-
-
-def _ledger_titles() -> list[str]:
-    return [*(_STATUS[status] for status in STATUSES), *(f"rank, {policy}" for policy in Policy)]
-
-
-def _ledger_sentence(board: Leaderboard) -> str:
-    orders = {tuple(s.rank for _, s in sorted(b.items())) for b in board.standings.values()}
-    same = "the same" if len(orders) == 1 else "NOT the same"
-    each = "slice" if board.rank_by.level == "slice" else "case"
-    return (
-        f"Values of {board.rank_by} by status, one for each {each} and seed. Rank and mean under "
-        f"every policy for undefined values: the order is {same}."
-    )
-
-
-def _ledger_cells(board: Leaderboard, row: Row) -> list[str]:
-    counted = board.ledger.get(row.label, {})
-    digits = 2 if board.units[board.columns.index(board.rank_by)] else 3
-    cells = [str(counted.get(status, 0)) for status in STATUSES]
-    for policy in Policy:
-        standing = board.standings[policy].get(row.label)
-        cells.append(f"{standing.rank} ({number(standing.mean, digits)})" if standing else "n/a")
-    return cells
+    return [row for row in _all_rows(board) if row.note]

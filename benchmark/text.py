@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["csv_table", "interval_text", "markdown_cell", "markdown_table", "number"]
+__all__ = ["NONE", "csv_table", "interval_text", "markdown_cell", "markdown_table", "number"]
 
 #: What stands where there is no number.
 NONE = "–"  # noqa: RUF001 - the dash that means "none" in tables

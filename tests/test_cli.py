@@ -180,6 +180,27 @@ def test_tables_are_of_the_myocardium_where_scar_is_not_annotated(
         assert f"| {asked} dice |" in bench("compare", "-d", "toy", "--region", asked)[1]
 
 
+def test_several_metrics_are_compared_in_one_table(bench: Bench, make_run: Any) -> None:
+    for name, value in (("one", 0.5), ("two", 0.7)):
+        make_run(name, [
+            row for case in "abc" for row in (
+                make_run.score(case, value),
+                make_run.score(case, 10 * value, metric="hd95"),
+                make_run.score(case, value / 2, level="apex"),
+            )
+        ])  # fmt: skip
+    code, out, _ = bench("compare", "-d", "toy", "--metric", "dice", "--metric", "hd95", "--json")
+    assert code == 0
+    dice, hd95 = json.loads(out)
+    assert (dice["metric"], dice["dim"], dice["n_cases"]) == ("dice", None, 3)
+    assert (hd95["metric"], hd95["dim"]) == ("hd95", "3d")
+    assert hd95["p_holm"] == pytest.approx(2 * hd95["p"], rel=1e-12)
+    assert {"permutation_p", "smallest"} <= set(dice)
+    code, out, _ = bench("compare", "-d", "toy", "--level", "apex")
+    assert code == 0
+    assert "| scar dice (apex) | 0.250 |" in out
+
+
 def test_json_is_all_there_is_on_stdout_even_if_a_plugin_prints(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -197,6 +218,12 @@ def test_list_is_json_for_programs_and_a_table_for_people(bench: Bench) -> None:
     assert all(word in out for word in ("jdl", "lge", "emidec", "dice", "hd95"))
     code, out, _ = bench("list", "metrics", "--json")
     assert {m["name"] for m in json.loads(out)["metrics"]} >= {"dice", "hd95", "assd", "masd"}
+
+
+def test_either_map_will_do_and_the_list_says_so(bench: Bench) -> None:
+    assert "needs: t1 or t2" in bench("list", "mapping")[1]
+    assert "t1 or t2" in bench("list", "methods")[1]
+    assert "needs: cine, lge" in bench("list", "fusion")[1]
 
 
 def test_a_name_of_a_method_and_of_a_data_set_is_listed_as_both(bench: Bench) -> None:
@@ -570,6 +597,9 @@ def test_training_that_fails_is_one_message_and_the_traceback_is_kept(
         (("rerun", "rings.py"), "rings.py"),
         (("leaderboard", "-d", "nothing"), "nothing"),
         (("compare", "--metric", "dise"), "'dice'"),
+        (("compare", "--metric", "dice", "--metric", "dise"), "'dise'"),
+        (("show", "nowhere"), "nowhere"),
+        (("export", "nowhere", "--to", "csv", "-o", "x.csv"), "nowhere"),
         (("accept", "nowhere"), "nowhere"),
         (("list", "jdll"), "'jdl'"),
         (("explain", "hd59"), "'hd95'"),
@@ -645,6 +675,8 @@ def test_debug_shows_the_error_and_nothing_else_does(
         ("score", "--help"),
         ("run", "--help"),
         ("leaderboard", "--help"),
+        ("show", "--help"),
+        ("export", "--help"),
     ],
 )
 def test_looking_never_imports_what_is_heavy(words: tuple[str, ...]) -> None:

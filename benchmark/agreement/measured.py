@@ -142,7 +142,8 @@ def _of_run(run: Run, source: str, features: Sequence[str], roles: Sequence[str]
     rows = keys.merge(sides[0], "left", on).merge(sides[1], "left", on).merge(cases, on="case")
     rows["unit"] = rows["value_unit"].fillna(rows["reference_unit"])
     inapplicable = [rows[f"{side}_status"] == "not_applicable" for side in ("value", "reference")]
-    unrecorded = ~rows["feature"].isin({feature for feature, _ in recorded})
+    # A T1 map has no T2: what neither side has a row of is no feature of the case.
+    unrecorded = rows["value_status"].isna() & rows["reference_status"].isna()
     why = rows["value_message"].where(inapplicable[0], rows["reference_message"])
     why = why.where(inapplicable[0] | inapplicable[1], None).mask(unrecorded, "not recorded")
     return rows.assign(why=why, seed=run.record.seed)

@@ -66,8 +66,8 @@ def agreement_table(
         seed: Of the resampling.
 
     Returns:
-        One row per data set, method, feature and stratum, with ``dataset, label, kind`` (method or
-        reader)``, feature, unit, by, stratum, policy``; the counts ``n_total, n_defined,
+        One row per data set, method, feature and stratum, with ``dataset, label, kind, feature,
+        unit, by, stratum, policy`` (``kind`` is method or reader); the counts ``n_total, n_defined,
         n_patients, n_missing`` (cases without a value in at least one seed); ``reference_`` and
         ``method_`` ``mean, min, max``; ``slope_origin`` and ``slope`` (with intercept), each with
         ``_low, _high, _se`` and by bootstrap of patients ``_cluster_low, _cluster_high`` (null with

@@ -10,7 +10,19 @@ import typer
 
 from .. import __version__
 from ..errors import BenchError
-from . import doctor, explaining, listing, making, reporting, running, scoring, tables, tuning
+from . import (
+    doctor,
+    explaining,
+    exporting,
+    listing,
+    making,
+    reporting,
+    running,
+    scoring,
+    showing,
+    tables,
+    tuning,
+)
 from ._shared import line
 
 __all__ = ["app", "run_app"]
@@ -56,8 +68,10 @@ app.command("score")(scoring.score_command)
 app.command("list")(listing.list_command)
 app.command("explain")(explaining.explain_command)
 app.command("leaderboard")(tables.leaderboard_command)
+app.command("show")(showing.show_command)
 app.command("compare")(tables.compare_command)
 app.command("accept")(tables.accept_command)
+app.command("export")(exporting.export_command)
 app.command("report")(reporting.report_command)
 app.add_typer(making.new_app, name="new")
 app.add_typer(doctor.doctor_app, name="doctor")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +21,7 @@ __all__ = ["list_command"]
 
 _KINDS = ("methods", "datasets", "metrics")
 _TIMEOUT_S = 60
+_MAPS = ("t1", "t2")
 
 
 def list_command(
@@ -126,7 +128,7 @@ def _print_one(kind: str, facts: dict[str, Any]) -> None:
     else:
         line("It has no parameters.")
     if kind == "methods":
-        line(f"\nneeds: {', '.join(facts['needs']) or 'no image'}")
+        line(f"\nneeds: {_needed(facts['needs']) or 'no image'}")
     if facts.get("tunable"):
         ranges = ", ".join(f"{key}={text}" for key, text in facts["tunable"].items())
         line(f"bench tune searches: {ranges}")
@@ -138,7 +140,7 @@ def _print_plugins(kind: str, rows: list[dict[str, Any]]) -> None:
         (
             r["name"],
             f"broken: {r['error']}" if r["error"] else r["summary"],
-            ", ".join(r["needs"]),
+            _needed(r["needs"]),
         )
         for r in rows
     ]
@@ -148,6 +150,13 @@ def _print_plugins(kind: str, rows: list[dict[str, Any]]) -> None:
         columns(kind, ("name", "what it does", "needs"), table)
         line("'bench list NAME' shows what can be set.")
     line("")
+
+
+def _needed(names: Sequence[str]) -> str:
+    """``lge, cine``; a study holds one map, so that of T1 and T2 either will do."""
+    maps = [name for name in names if name in _MAPS]
+    either = [" or ".join(maps)] if maps else []
+    return ", ".join([*(name for name in names if name not in _MAPS), *either])
 
 
 def _metrics() -> list[dict[str, Any]]:

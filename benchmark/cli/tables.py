@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ._shared import echo_json, line
 
 if TYPE_CHECKING:
     from ..claims import Verdict
+    from ..leaderboard import Leaderboard
     from ..results import Run
 
 __all__ = ["accept_command", "compare_command", "leaderboard_command", "print_board"]
@@ -41,15 +43,25 @@ def leaderboard_command(
     runs: RunsFolder = Path("runs"),
     leaderboards: Entries = Path("leaderboards"),
     out: Annotated[
-        Path | None, typer.Option(help="Folder for DATASET.md and DATASET.csv instead of that one.")
+        Path | None, typer.Option(help="Folder for the files DATASET.* instead of that one.")
     ] = None,
     roles: Roles = ROLES,
     policy: PolicyName = "worst_case",
+    html: Annotated[
+        bool, typer.Option(help="Write DATASET.html too: one page that needs no network.")
+    ] = True,
+    gallery: Annotated[
+        bool,
+        typer.Option(
+            "--gallery",
+            help="Show pictures in the page of data that must not be passed on; needs --out.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank the methods of a data set.
 
-    The table is printed, and written as Markdown and CSV.
+    The table is printed, and written as Markdown, CSV and an offline HTML page.
     """
     from ..atomic import replacing
     from ..claims_text import claims_markdown
@@ -64,8 +76,17 @@ def leaderboard_command(
     verdicts = _verdicts(leaderboards / f"{board.dataset.name}.claims.toml", found, roles)
     folder = out or leaderboards
     written = []
-    page = markdown(board) + claims_markdown(verdicts)
-    for suffix, text in ((".md", page), (".csv", csv_text(board))):
+    texts = {".md": markdown(board) + claims_markdown(verdicts), ".csv": csv_text(board)}
+    if html:
+        from ..report import page
+
+        if gallery and not board.dataset.redistributable and out is None:
+            raise UsageError(
+                f"The pictures of {board.dataset.name} must not be published.",
+                "Give --out, a folder of your own.",
+            )
+        texts[".html"] = page(board, found, verdicts, gallery=gallery)
+    for suffix, text in texts.items():
         path = folder / f"{board.dataset.name}{suffix}"
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -80,6 +101,8 @@ def leaderboard_command(
                 "written": written,
                 "rows": list(csv.DictReader(io.StringIO(csv_text(board)))),
                 "ledger": board.ledger,
+                "agreement": [asdict(one) for one in board.agreement],
+                "schemes": board.schemes,
                 "claims": [
                     asdict(v) | {"claim": v.claim.model_dump(), "outcome": v.outcome}
                     for v in verdicts
@@ -91,7 +114,7 @@ def leaderboard_command(
             }
         )
         return
-    print_board(found, roles=roles, policy=policy, dataset=dataset)
+    _show_board(board)
     for verdict in verdicts:
         claim = verdict.claim
         about = verdict.note
@@ -126,9 +149,13 @@ def compare_command(
             help="Region; by default scar, or myocardium where the data set has no scar drawn."
         ),
     ] = None,
-    metric: Annotated[str, typer.Option(help="Metric; 'bench list metrics' shows them.")] = "dice",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Metric, by default dice; may be repeated; see 'bench list metrics'."),
+    ] = None,
     dim: Annotated[
-        str | None, typer.Option(help="3d, slice, inplane3d or contour, for distances.")
+        str | None,
+        typer.Option(help="3d, slice, inplane3d or contour, for distances; 3d by default."),
     ] = None,
     level: Annotated[str, typer.Option(help="volume, slice, apex, middle or base.")] = "volume",
     baseline: Annotated[
@@ -142,36 +169,40 @@ def compare_command(
 ) -> None:
     """Compare methods on the same patients.
 
-    Paired differences with intervals, for one metric of one region.
+    Paired differences with intervals and tests, of metrics of one region. P values are corrected
+    (Holm) for all tests of the table. slice_success adds McNemar's test of slices.
     """
     from ..columns import default_columns
-    from ..compare import compare, comparison_markdown, comparison_view
+    from ..compare import comparison_markdown, comparison_view, tests_sentence
     from ..leaderboard import one_dataset
-    from ..metrics.cards import contour_cards, select
     from ..policies import parse_policy
+    from ..success import METRIC, with_mcnemar
     from ..table import tidy
+    from ..tested import compared_together
+    from .quantities import named, of_metrics
 
-    select([metric], contours=True)
-    if metric in contour_cards():  # hd@contour
-        metric, dim = contour_cards()[metric].name, "contour"
-    known = one_dataset(_found(paths, dataset, runs, leaderboards), dataset)
-    found = compare(
-        tidy(known),
-        region or default_columns(known)[0].region,
-        metric,
-        dim,
-        level=level,
+    rule = parse_policy(policy)
+    chosen = named(metric or ["dice"])
+    levels = [level, *(["slice"] if METRIC in {name for name, _ in chosen} else [])]
+    known = one_dataset(_found(paths, dataset, runs, leaderboards, levels), dataset)
+    region = region or default_columns(known)[0].region
+    table = tidy(known)
+    found = compared_together(
+        table,
+        of_metrics(known, metric or ["dice"], [region], dim, level),
         dataset=dataset,
         baseline=baseline,
-        policy=parse_policy(policy),
+        policy=rule,
         roles=roles,
     )
+    found = with_mcnemar(found, table, roles)
     if as_json:
         import json
 
-        echo_json(json.loads(found.to_json(orient="records")))
+        echo_json(json.loads(found.to_json(orient="records", double_precision=15)))
     elif sys.stdout.isatty():
         _console().print(comparison_view(found))
+        line(tests_sentence(found))
     else:
         line(comparison_markdown(found))
 
@@ -209,13 +240,17 @@ def _number(value: float | None) -> str:
 
 
 def _found(
-    paths: list[Path] | None, dataset: str | None, runs: Path, leaderboards: Path
+    paths: list[Path] | None,
+    dataset: str | None,
+    runs: Path,
+    leaderboards: Path,
+    levels: Sequence[str] = ("volume",),
 ) -> list[Run]:
     from ..results import find_runs
     from ..table import read_runs
 
     if paths:
-        return read_runs(paths, levels=["volume"])
+        return read_runs(paths, levels=levels)
     entries = sorted(leaderboards.glob(f"{dataset or '*'}/*.json"))
     ours = find_runs(runs, dataset)
     if not ours and not entries:
@@ -224,7 +259,7 @@ def _found(
             f"There are no results{where} in {runs} or {leaderboards}.",
             "Run 'bench run' first.",
         )
-    return read_runs(ours, levels=["volume"], entries=entries)
+    return read_runs(ours, levels=levels, entries=entries)
 
 
 def print_board(
@@ -237,10 +272,14 @@ def print_board(
 ) -> None:
     """The ranked table on stdout: drawn on a terminal, Markdown elsewhere."""
     from ..leaderboard import leaderboard
-    from ..leaderboard_text import markdown, rich_view
     from ..policies import parse_policy
 
-    board = leaderboard(found, dataset, roles=roles, policy=parse_policy(policy), **options)
+    _show_board(leaderboard(found, dataset, roles=roles, policy=parse_policy(policy), **options))
+
+
+def _show_board(board: Leaderboard) -> None:
+    from ..leaderboard_text import markdown, rich_view
+
     if sys.stdout.isatty():
         _console().print(rich_view(board))
     else:

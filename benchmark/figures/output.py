@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..atomic import replacing
 from ..errors import UsageError
-from .style import FAMILIES, INK, PAPER, WORDS, settings
+from .style import FAMILIES, INK, PAPER, WORDS, plain, settings, settle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,6 +45,7 @@ def save(figure: Figure, path: str | Path) -> Path:
     with replacing(path) as temporary:
         if suffix == ".png":
             with settings():
+                settle(figure)
                 figure.savefig(temporary, format="png", dpi=_DPI, facecolor="white",
                                metadata={"Software": None})  # fmt: skip
         else:
@@ -72,11 +73,13 @@ def svg_text(figure: Figure, prefix: str | None = None) -> str:
 def _svg(figure: Figure, prefix: str | None, *, inline: bool) -> str:
     drawn = io.StringIO()
     with settings():
+        settle(figure)
         nobody = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(drawn, format="svg", metadata=nobody)
     # Our own output just now, not a stranger's file.
     root = ET.fromstring(drawn.getvalue())
-    title, description = WORDS.get(figure, ("Figure", ""))
+    # Whole, but without what XML cannot hold.
+    title, description = (plain(words, 10**6) for words in WORDS.get(figure, ("Figure", "")))
     if prefix is None:
         words = drawn.getvalue() + title + description
         prefix = "f" + hashlib.sha256(words.encode()).hexdigest()[:8]

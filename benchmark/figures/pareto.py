@@ -20,6 +20,7 @@ from .style import (
     nothing,
     plain,
     settings,
+    settle,
     sheet,
 )
 
@@ -152,7 +153,7 @@ def _label(
     Of all places around a point the first free one is taken, those on the front choosing first; a
     name that had to go far is tied to its point by a line. Where nothing is free, the least bad.
     """
-    figure.draw_without_rendering()  # the layout, so that places are known
+    settle(figure)  # so that places are known, and stay
     renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     per_point = figure.dpi / 72
     frame = axes.get_window_extent(renderer)
@@ -160,9 +161,10 @@ def _label(
     half = 3.4 * per_point
     taken = [(x - half, y - half, x + half, y + half) for x, y in at.values()]
     taken += _along([at[name] for name in best], per_point)
+    longest = 24 if len(known) <= 8 else 16
     for name in sorted(known, key=lambda n: (n not in best, n)):
         weight = "bold" if name in best else "normal"
-        words = axes.text(0, 0, plain(name, 24), fontsize=SMALL, weight=weight)
+        words = axes.text(0, 0, plain(name, longest), fontsize=SMALL, weight=weight)
         box = words.get_window_extent(renderer)
         x, y = at[name]
         found: tuple[float, float, float] | None = None
@@ -188,7 +190,7 @@ def _label(
         # In points from the data point: it stays beside it at any resolution.
         offset = ((left - x) / per_point, (low + 0.2 * box.height - y) / per_point)
         line = {"arrowstyle": "-", "lw": 0.4, "color": MUTED, "shrinkA": 0, "shrinkB": 2}
-        axes.annotate(plain(name, 24), known[name], offset, textcoords="offset points",
+        axes.annotate(plain(name, longest), known[name], offset, textcoords="offset points",
                       fontsize=SMALL, zorder=5, color=INK,
                       weight=weight,
                       arrowprops=line if radius > 9 else None)  # fmt: skip

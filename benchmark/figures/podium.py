@@ -104,8 +104,11 @@ def podium(
         tone, mark = colours(names), marks(names)
         wins = [f"{plain(n)} is first in {int((steps[:, j] == 0).sum())} of {len(height)} cases"
                 for j, n in enumerate(names)]  # fmt: skip
+        # About 1.5 mm a letter, and 9 mm around it.
+        widest = 9 + 1.5 * max(len(plain(name, 24)) for name in names)
+        across = max(1, min(len(names), 5, int(width_mm / widest)))
         figure = sheet(title or "Podium", "Podium plot. " + "; ".join(wins) + ".", width_mm,
-                       92 + 4 * -(-len(names) // 5))  # fmt: skip
+                       92 + 4 * -(-len(names) // across))  # fmt: skip
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
         inner = np.linspace(0.1, 0.9, len(names)) if len(names) > 1 else np.array([0.5])
         for mine, at in zip(height, steps, strict=True):
@@ -139,7 +142,7 @@ def podium(
         notes += [f"{missing} undefined values take last places, without a dot"] if missing else []
         bottom.set_xlabel(with_unit("place in the case", note="; ".join(notes)))
         figure.legend(*top.get_legend_handles_labels(), loc="outside lower center",
-                      ncols=min(len(names), 5), handletextpad=0.2, columnspacing=1.2)  # fmt: skip
+                      ncols=across, handletextpad=0.2, columnspacing=1.2)  # fmt: skip
         if title:
             top.set_title(plain(title, 90))
         return figure

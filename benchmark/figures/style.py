@@ -150,6 +150,13 @@ def sheet(title: str, description: str, width_mm: float, height_mm: float) -> Fi
     return figure
 
 
+def settle(figure: Figure) -> None:
+    """Lay the figure out once and for all: drawn again, at any resolution, it stays as it is."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
 def nothing(title: str, reason: str, width_mm: float = COLUMN_MM) -> Figure:
     """What stands for a figure that has nothing to show: the reason, legible."""
     import textwrap
