@@ -141,8 +141,26 @@ def test_a_row_that_is_not_there_at_all_is_a_missing_answer(make_run):
     rows = [*both("a", 4.0, 5.0), row("b", "reference", 6.0)]
     path = make_run("x", cases={"a": {}, "b": {}, "c": {}}, features=rows)
     found = table_of([path]).iloc[0]
-    assert (found["n_total"], found["n_defined"], found["method_min"]) == (3, 2, 0.0)
+    assert (found["n_total"], found["n_defined"], found["method_min"]) == (2, 2, 0.0)
+    assert "1 not applicable" in found["note"]  # a case of which neither side has a row
+    lacking = [*rows, row("c", "prediction", 1.0)]
+    path = make_run("y", cases={"a": {}, "b": {}, "c": {}}, features=lacking)
+    found = table_of([path]).iloc[0]
+    assert (found["n_total"], found["n_defined"]) == (3, 2)
     assert "1 without a reference" in found["note"]
+
+
+def test_a_feature_of_t1_maps_does_not_apply_to_t2_maps(make_run):
+    rows = []
+    for kind in ("t1", "t2"):
+        for i in range(4):
+            rows += both(
+                f"{kind}_{i}", 50.0 + i, 51.0 + i, f"myocardium_{kind}_median_ms", unit="ms"
+            )
+    path = make_run("x", cases={r["case"]: {} for r in rows}, features=rows)
+    found = table_of([path], ["myocardium_t1_median_ms"]).iloc[0]
+    assert (found["n_total"], found["n_defined"]) == (4, 4)
+    assert "4 not applicable" in found["note"]
 
 
 def test_a_time_or_a_thickness_has_no_worst_value(make_run):

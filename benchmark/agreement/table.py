@@ -253,8 +253,10 @@ def _note(
             about.setdefault(note, []).append(name)
     said += [f"{', '.join(names)}: {note}" for note, names in about.items()]
     if repeated:
-        said.append("several cases of a patient: intervals of slopes but cluster, r, ccc and icc "
-                    "take them as independent")  # fmt: skip
+        said.append(
+            "several cases of a patient: intervals of r, ccc, icc and of slopes other than cluster "
+            "take them as independent"
+        )
     return "; ".join(said)
 
 
