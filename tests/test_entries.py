@@ -33,7 +33,7 @@ def seeds(make_run):
             make_run.score("a", 0.2, level="slice", slice=0),
         ]
         features = [*make_run.scar("a", 5.0, 3.0), *make_run.scar("c", 0.0, None)]
-        features.append({**features[0], "feature": "myocardium_ml"})
+        features.append({**features[0], "feature": "scar_mass_g"})
         paths.append(
             make_run(
                 "jdl", rows, seed=seed, features=features, method_record=TRAINS,
@@ -129,7 +129,7 @@ def test_only_what_is_allowed_is_in_an_entry(seeds, tmp_path):
         *entries.SCORE_KEYS, "values", "status", "message", "worst"
     }  # fmt: skip
     assert {k.split(".")[3] for k in keys if k.startswith("runs.record.provenance.")} == {"python"}
-    for secret in ("/home", "--data-root", "0101110", "x" * 201, "myocardium_ml"):
+    for secret in ("/home", "--data-root", "0101110", "x" * 201, "scar_mass_g"):
         assert secret not in text
     assert '"root":"emidec"' in text
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmark import DataError, Study, Volume
+from benchmark import (
+    Case,
+    CaseInfo,
+    DataError,
+    Dataset,
+    Region,
+    Segmentation,
+    Study,
+    Volume,
+)
 from benchmark.clinical import Insertion, insertion_of, of_right_ventricle, turn_of
 from benchmark.clinical.planes import angles_of, planes
+from benchmark.references import DatasetReferences
 from benchmark.scoring import ScoreTask
 
 SHAPE = (3, 81, 81)
@@ -154,3 +167,38 @@ def test_a_right_ventricle_elsewhere_or_all_around_has_none() -> None:
         assert of_right_ventricle(mask, labels, centres, SPACING, 1) == reason
     with pytest.raises(DataError, match="right ventricle's mask"):
         of_right_ventricle(right[:2], labels, centres, SPACING, 1)
+
+
+# On its way to the tables -------------------------------------------------------------------------
+
+
+def test_a_run_has_segments_where_the_data_set_tells_the_insertion(plugins, run) -> None:
+    """The toy's scar lies between 270 and 360 degrees: in the inferior and inferolateral wall."""
+    told = """
+attributes |= {"rv_insertion": "5,5", "rv_insertion_inferior": "15,4"}
+        study = Study("""
+    text = Path(plugins.toy()).read_text().replace("study = Study(", told.strip(), 1)
+    path = run(plugins.method(), plugins.file("toy", text)).path
+    rows = pd.read_parquet(path / "features.parquet")
+    rows = rows[(rows["level"] == "segment") & (rows["feature"] == "scar_percent")]
+    mine = rows[(rows["source"] == "reference") & (rows["case"] == "a")]
+    assert mine["segment"].tolist() == list(range(1, 18))
+    value = dict(zip(mine["segment"].astype(int), mine["value"], strict=True))
+    assert {n for n in range(1, 17) if value[n] > 0} == {4, 5, 10, 11, 15, 16}
+    assert [value[n] for n in (1, 2, 3, 6)] == [0.0] * 4
+
+
+class Told(Dataset):
+    """One study that tells its insertion."""
+
+    annotates: ClassVar[frozenset[Region]] = frozenset({Region.MYOCARDIUM})
+
+    def index(self) -> Sequence[CaseInfo]:
+        return [CaseInfo("s", "test")]
+
+    def load(self, case_id: str) -> Case:
+        return Case(study(rv_insertion_deg=120), Segmentation(np.ones(SHAPE, dtype=np.uint8)))
+
+
+def test_stored_masks_are_scored_with_the_data_set_s_insertion() -> None:
+    assert degrees(DatasetReferences(Told()).load("s").insertion) == ([120.0] * 3, 1)
