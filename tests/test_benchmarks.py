@@ -248,3 +248,14 @@ def test_files_hold_what_is_scored(scripts, tmp_path):
     np.testing.assert_array_equal(labels.labels, scripts("workloads").heart(module.SHAPE, 0))
     assert labels.grid.spacing == module.SPACING
     np.testing.assert_array_equal(module._nibabel(files[0][0]).T, labels.labels)
+
+
+def test_the_large_leaderboard_in_small(scripts, tmp_path, capsys):
+    """The forged runs are read, averaged and written as those of a user are."""
+    script = scripts("leaderboard")
+    made = script.make(tmp_path, methods=2, cases=6, seeds=2)
+    assert len(made) == 4
+    script.work(tmp_path, resamples=20)
+    out = capsys.readouterr().out
+    assert "4 runs, 720 values, 20 resamples" in out
+    assert "board of 30 columns" in out
