@@ -84,8 +84,8 @@ def level_histograms(
                 axes.text(0.03 if left else 0.97, 0.96, "\n".join(lines), va="top",
                           ha="left" if left else "right", transform=axes.transAxes)  # fmt: skip
                 if i == 0:
-                    # About 1.6 mm a letter of a title.
-                    axes.set_title(plain(name, max(5, int(width / len(columns) / 1.6))))
+                    # About 1.6 mm a letter of a title, over a panel with room around it.
+                    axes.set_title(plain(name, max(5, int(width / len(columns) / 2.1))))
                 if j == 0:
                     axes.set_ylabel(f"{plain(level)}\nvalues")
         axes.set_xlim(low, high)
