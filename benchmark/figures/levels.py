@@ -37,7 +37,8 @@ def level_histograms(
         span: Ends of the axis; by default from the smallest to the largest value of all.
         bins: How many.
         title: Stands above.
-        width_mm: Of the figure; by default a column up to two columns of histograms, else a page.
+        width_mm: Of the figure; by default a column up to two columns of histograms, a page up to
+            seven, and wider beyond.
     """
     columns = list(dict.fromkeys(name for row in values.values() for name in row))
     rows = {
@@ -45,7 +46,9 @@ def level_histograms(
         for level, row in values.items()
     }
     known = [v[np.isfinite(v)] for row in rows.values() for v in row.values()]
-    width = width_mm or (COLUMN_MM if len(columns) <= 2 else PAGE_MM)
+    # Columns narrower than this hold no text.
+    page = max(PAGE_MM, 22.0 * len(columns))
+    width = width_mm or (COLUMN_MM if len(columns) <= 2 else page)
     with settings():
         if not any(map(len, known)):
             return nothing(title or label, f"no value of {label} is defined", width)
@@ -81,7 +84,8 @@ def level_histograms(
                 axes.text(0.03 if left else 0.97, 0.96, "\n".join(lines), va="top",
                           ha="left" if left else "right", transform=axes.transAxes)  # fmt: skip
                 if i == 0:
-                    axes.set_title(plain(name))
+                    # About 1.6 mm a letter of a title, over a panel with room around it.
+                    axes.set_title(plain(name, max(5, int(width / len(columns) / 2.1))))
                 if j == 0:
                     axes.set_ylabel(f"{plain(level)}\nvalues")
         axes.set_xlim(low, high)

@@ -117,7 +117,10 @@ def split_violins(
                             i + max(side, 0) * reach if side else i + reach]  # fmt: skip
                     axes.plot(ends, [value] * 2, color=INK, lw=line, ls=(0, (3, 2)), zorder=4)
         axes.set_xlim(-0.55, len(cleaned) - 0.45)
-        counts = [_counts(place, list(halves.values())) for place, halves in cleaned.items()]
+        # About 1.3 mm a letter of a name.
+        longest = max(6, int(width_mm / len(cleaned) / 1.3))
+        counts = [_counts(plain(place, longest), list(halves.values()))
+                  for place, halves in cleaned.items()]  # fmt: skip
         axes.set_xticks(range(len(cleaned)), counts, fontsize=SMALL)
         axes.grid(visible=False, axis="x")
         axes.set_ylabel(with_unit(label, unit))
@@ -133,7 +136,7 @@ def split_violins(
 
 def _counts(place: str, halves: Sequence[tuple[Floats, int]]) -> str:
     """The name of a place with its numbers, left and right."""
-    lines = [plain(place), "n = " + " | ".join(str(len(row)) for row, _ in halves)]
+    lines = [place, "n = " + " | ".join(str(len(row)) for row, _ in halves)]
     if any(missing for _, missing in halves):
         lines.append("undefined " + " | ".join(str(missing) for _, missing in halves))
     return "\n".join(lines)
