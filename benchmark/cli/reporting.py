@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from ..errors import DataError, UsageError, near_misses
 from ._shared import line
 
 if TYPE_CHECKING:
+    from ..papers.layout import PaperReport
     from ..results import Run
 
 __all__ = ["report_command"]
@@ -40,6 +42,10 @@ def report_command(
             "--output", "-o", help="Write to this file; .md, .csv or .tex say the format."
         ),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Draw the paper's figures into this folder, as PNG and SVG."),
+    ] = None,
     intervals: Annotated[
         bool, typer.Option(help="Show 95 % intervals where the paper has none.")
     ] = False,
@@ -66,13 +72,15 @@ def report_command(
     from ..policies import parse_policy
 
     found = report(paper, _runs(paths, dataset, runs), roles=roles, policy=parse_policy(policy))
+    pictures = _draw(found, figures, output)
     if chosen == "text" and sys.stdout.isatty():
         from rich.console import Console
 
         # A command is one line, however long: copied from two it would not run.
-        Console().print(rich_view(found, intervals=intervals), crop=False)
+        Console().print(rich_view(found, intervals=intervals, pictures=pictures), crop=False)
         return
-    text = WRITERS["markdown" if chosen == "text" else chosen](found, intervals=intervals)
+    writer = WRITERS["markdown" if chosen == "text" else chosen]
+    text = writer(found, intervals=intervals, pictures=pictures)
     if output is None:
         line(text.removesuffix("\n"))
         return
@@ -81,6 +89,37 @@ def report_command(
     with replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
     line(f"written: {output}")
+
+
+def _draw(report: PaperReport, folder: Path | None, output: Path | None) -> dict[str, str]:
+    """Draw what can be drawn, and tell of each figure on stderr: stdout is for the tables.
+
+    Returns:
+        By the number of each figure that was drawn, the path of its PNG: relative to the file that
+        will link it.
+    """
+    if folder is None:
+        return {}
+    from ..papers.drawing import draw_all
+
+    pictures = {}
+    for told in draw_all(report.paper.name, report.figures, folder):
+        if told.why_not:
+            line(f"{told.figure.name}: {told.why_not}", error=True)
+            continue
+        line(f"written: {', '.join(map(str, told.files))}", error=True)
+        home = output.parent if output else Path()
+        pictures[told.figure.number] = _linked(told.files[0], home)
+    if not report.figures:
+        line(f"{report.paper.name} has no figures that are drawn.", error=True)
+    return pictures
+
+
+def _linked(picture: Path, home: Path) -> str:
+    try:
+        return Path(os.path.relpath(picture, home)).as_posix()
+    except ValueError:  # another drive of Windows
+        return picture.resolve().as_posix()
 
 
 def _format(form: str | None, output: Path | None) -> str:

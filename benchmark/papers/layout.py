@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..text import NONE, interval_text, number
+from .drawing import PaperFigure
 from .published import NOT_PUBLISHED, Paper, Published, PublishedRow, PublishedTable
 
 __all__ = ["Cell", "Filled", "PaperReport", "shown", "shown_published"]
@@ -49,6 +50,7 @@ class Filled:
         filled_by: Which runs fill which column, in words.
         intervals: Whether an interval is part of the cell in the paper too.
         columns: Titles by column, where ours are more or others than the paper's.
+        ours_only: Columns that the paper has no counterpart of, shown without a published number.
     """
 
     published: PublishedTable
@@ -57,6 +59,7 @@ class Filled:
     filled_by: Mapping[str, str] = field(default_factory=dict)
     intervals: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
+    ours_only: Collection[str] = ()
 
     @property
     def titles(self) -> Mapping[str, str]:
@@ -85,17 +88,19 @@ class Filled:
 
 @dataclass(frozen=True)
 class PaperReport:
-    """All tables of a paper.
+    """All tables and figures of a paper.
 
     Attributes:
         paper: The paper.
         head: What must be said above them.
         tables: In the paper's order.
+        figures: In the paper's order, those that cannot be drawn among them.
     """
 
     paper: Paper
     head: tuple[str, ...]
     tables: tuple[Filled, ...]
+    figures: tuple[PaperFigure, ...] = ()
 
     @property
     def caution(self) -> str:
@@ -131,7 +136,7 @@ def shown_published(cell: Published) -> str:
     """The published cell as text, with the decimals it is printed with."""
     if cell.value is None:
         return NOT_PUBLISHED
-    parts = [cell.text]
+    parts = [f"{cell.relation} {cell.text}".strip()]
     if cell.spread is not None:
         parts.append(f"({cell.spread:g})")
     if cell.low is not None and cell.high is not None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
 from ..errors import UsageError, near_misses
 
-__all__ = ["NOT_PUBLISHED", "Better", "Paper", "Prose", "Published", "PublishedRow",
-           "PublishedTable", "known_papers", "load"]  # fmt: skip
+__all__ = ["NOT_PUBLISHED", "Better", "Paper", "Prose", "Published", "PublishedFigure",
+           "PublishedRow", "PublishedTable", "known_papers", "load"]  # fmt: skip
 
 #: What a cell without a value says.
 NOT_PUBLISHED = "not published as a number"
@@ -35,6 +35,7 @@ class Published:
         low, high: The ends of its interval, where one is printed.
         note: What a reader of the number should know.
         text: The number with as many decimals as are printed.
+        relation: ``<`` or ``>`` where no more than a bound is printed.
     """
 
     value: float | None
@@ -45,6 +46,7 @@ class Published:
     high: float | None = None
     note: str = ""
     text: str = ""
+    relation: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,24 @@ class PublishedTable:
 
 
 @dataclass(frozen=True)
+class PublishedFigure:
+    """A published figure.
+
+    Attributes:
+        number: What the paper calls it.
+        title: What it shows.
+        quote: How its legend begins, verbatim; "" where the text of the paper has lost it.
+        unquantitative: Why it cannot be drawn from numbers: it shows images, or a diagram. ""
+            where it can.
+    """
+
+    number: str
+    title: str
+    quote: str = ""
+    unquantitative: str = ""
+
+
+@dataclass(frozen=True)
 class Prose:
     """A number of the running text, and the cell it repeats.
 
@@ -110,6 +130,7 @@ class Paper:
         data: What its numbers were measured on.
         tables: By number, in order.
         prose: What the text says of them.
+        figures: By number, in order.
     """
 
     name: str
@@ -117,6 +138,7 @@ class Paper:
     data: str
     tables: Mapping[str, PublishedTable]
     prose: tuple[Prose, ...]
+    figures: Mapping[str, PublishedFigure] = field(default_factory=dict)
 
 
 def known_papers() -> list[str]:
@@ -147,6 +169,7 @@ def load(name: str) -> Paper:
                   p["quote"])
             for p in content.get("prose", ())
         ),
+        figures={f["number"]: PublishedFigure(**f) for f in content.get("figure", ())},
     )  # fmt: skip
 
 
@@ -170,9 +193,10 @@ def _cell(content: Any, quote: str) -> Published:
         for part in ("value", "spread", "low", "high")
     }
     return Published(
-        quote=quote,
+        quote=content.get("quote", quote),
         read_from=content.get("as", ""),
         note=content.get("note", ""),
         text=str(content.get("value", "")),
+        relation=content.get("relation", ""),
         **numbers,
     )

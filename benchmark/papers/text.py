@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..text import csv_table, markdown_cell, markdown_table
+from .drawing_text import latex_figures, markdown_figures, plain_figures, state
 from .layout import Filled, PaperReport, shown, shown_published
 from .published import NOT_PUBLISHED, PublishedRow
 
@@ -14,15 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["WRITERS", "csv_text", "latex", "markdown", "rich_view"]
 
+#: Path of the drawing by the number of a figure: none is drawn.
+_NONE_DRAWN: Mapping[str, str] = {}
 _ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
 
 
-def markdown(report: PaperReport, *, intervals: bool = False) -> str:
+def markdown(
+    report: PaperReport, *, intervals: bool = False, pictures: Mapping[str, str] = _NONE_DRAWN
+) -> str:
     """The whole report, GitHub-flavoured.
 
     Args:
         report: What to write.
         intervals: Whether to show 95 % intervals where the paper has none.
+        pictures: Path of the drawing by the number of a figure, of those that were drawn.
     """
     out = [f"# {markdown_cell(report.head[0])}\n\n"]
     out += [f"{markdown_cell(line)}  \n" for line in report.head[1:]]
@@ -35,11 +41,17 @@ def markdown(report: PaperReport, *, intervals: bool = False) -> str:
         out += [f"{markdown_cell(note)}  \n" for note in _notes(report, table)]
         # As code, so that they can be copied as they are; a backtick would end it.
         out += [f"({i}) run: `{text.replace('`', '')}`  \n" for i, text in _commands(table)]
+    out.append(markdown_figures(report.figures, pictures))
     return "".join(out)
 
 
-def csv_text(report: PaperReport, *, intervals: bool = True) -> str:
-    """One line per cell, every number in full, with the words the published one was read from."""
+def csv_text(
+    report: PaperReport, *, intervals: bool = True, pictures: Mapping[str, str] = _NONE_DRAWN
+) -> str:
+    """One line per cell, every number in full, with the words the published one was read from.
+
+    Figures are lines without a row and a column: what became of them stands under ``missing``.
+    """
     header = ["paper", "table", "row", "column", "value", "spread", "low", "high", "n", "missing",
               "command", "filled_by", "letters", "published", "published_spread", "published_low",
               "published_high", "quote", "note", "published_on"]  # fmt: skip
@@ -53,11 +65,18 @@ def csv_text(report: PaperReport, *, intervals: bool = True) -> str:
                  theirs.high, theirs.quote, theirs.note if theirs.value is not None
                  else NOT_PUBLISHED, report.caution]
             )  # fmt: skip
+    lines += [
+        [report.paper.name, figure.name, *[None] * 7, state(figure, pictures), figure.command,
+         *[None] * 7, figure.note, report.caution]
+        for figure in report.figures
+    ]  # fmt: skip
     return csv_table(header, lines)
 
 
-def latex(report: PaperReport, *, intervals: bool = False) -> str:
-    """Floats of plain LaTeX; no package is needed."""
+def latex(
+    report: PaperReport, *, intervals: bool = False, pictures: Mapping[str, str] = _NONE_DRAWN
+) -> str:
+    """Floats of plain LaTeX; no package is needed, but for drawings."""
     out = [f"% {line}\n" for line in report.head]
     for table in report.tables:
         header = _header(table)
@@ -73,10 +92,13 @@ def latex(report: PaperReport, *, intervals: bool = False) -> str:
         out += [f"{_escaped(note)}\n\n" for note in _notes(report, table)]
         out += [f"({i}) run: \\texttt{{{_escaped(text)}}}\n\n" for i, text in _commands(table)]
         out.append("\\end{table}\n")
+    out.append(latex_figures(report.figures, pictures, _LATEX))
     return "".join(out)
 
 
-def rich_view(report: PaperReport, *, intervals: bool = False) -> Group:
+def rich_view(
+    report: PaperReport, *, intervals: bool = False, pictures: Mapping[str, str] = _NONE_DRAWN
+) -> Group:
     """The tables for a terminal; print it with a ``rich.console.Console``, and ``crop=False``."""
     from rich.console import Group
     from rich.table import Table
@@ -87,14 +109,22 @@ def rich_view(report: PaperReport, *, intervals: bool = False) -> Group:
         view = Table(title=Text(_heading(table)), title_justify="left", title_style="bold")
         first, *rest = _header(table)
         view.add_column(Text(first), overflow="fold")
-        for i, title in enumerate(rest):
-            view.add_column(Text(title), justify="right", style="dim" if i % 2 else "")
+        for title in rest:
+            view.add_column(
+                Text(title), justify="right", style="dim" if title == "published" else ""
+            )
         for line in _lines(table, intervals=intervals):
             view.add_row(*map(Text, line))
         parts += [Text(""), view, *map(Text, _notes(report, table))]
         parts += [
             Text(f"({i}) run: {text}", no_wrap=True, overflow="ignore")
             for i, text in _commands(table)
+        ]
+    if report.figures:
+        parts += [Text(""), Text("Figures", style="bold")]
+        parts += [
+            Text(told, no_wrap=True, overflow="ignore")
+            for told in plain_figures(report.figures, pictures)
         ]
     return Group(*parts)
 
@@ -105,14 +135,16 @@ WRITERS: Mapping[str, Callable[..., str]] = {"markdown": markdown, "csv": csv_te
 
 def _heading(table: Filled) -> str:
     number = table.published.number
-    name = number if number.startswith("Figure") else f"Table {number}"
+    name = number if number.startswith(("Figure", "Text")) else f"Table {number}"
     return f"{name}. {table.published.title}"
 
 
 def _header(table: Filled) -> list[str]:
     header = [""]
-    for title in table.titles.values():
-        header += [f"{title}: ours", "published"]
+    for column, title in table.titles.items():
+        header += (
+            [f"{title}: ours"] if column in table.ours_only else [f"{title}: ours", "published"]
+        )
     return header
 
 
@@ -124,7 +156,9 @@ def _line(table: Filled, row: PublishedRow, intervals: bool) -> list[str]:
     line = [row.title + _ARROWS[row.better]]
     for column in table.titles:
         ours = shown(table.cell(row.name, column), row, table, intervals=intervals)
-        line += [ours, shown_published(table.published.cell(row.name, column))]
+        line.append(ours)
+        if column not in table.ours_only:
+            line.append(shown_published(table.published.cell(row.name, column)))
     return line
 
 
@@ -132,10 +166,7 @@ def _notes(report: PaperReport, table: Filled) -> list[str]:
     """What stands below a table: the caution, what fills it, and what is doubtful."""
     notes = [report.caution]
     if table.published.tested:
-        notes.append(
-            "The paper marks cells with letters of significance; ours have none, as they are not "
-            "computed."
-        )
+        notes.append(_of_letters(table))
     notes += table.notes
     if table.filled_by:
         told: dict[str, list[str]] = {}
@@ -150,6 +181,15 @@ def _notes(report: PaperReport, table: Filled) -> list[str]:
                 f"{theirs.note}."
             )
     return list(dict.fromkeys(notes))
+
+
+def _of_letters(table: Filled) -> str:
+    if any(ours.letters for _, _, ours, _ in table.pairs()):
+        return "Of a row, cells that share a letter do not differ significantly; letters are ours."
+    return (
+        "The paper marks cells with letters of significance; ours have none, as they are not "
+        "computed."
+    )
 
 
 def _commands(table: Filled) -> list[tuple[int, str]]:
