@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
 from ..policies import case_means
 from ..table import Quantity
 from .drawing import PaperFigure, figures_of
@@ -24,7 +23,7 @@ Floats = NDArray[np.float64]
 #: Rows and columns of Figure 6.
 _THIRDS = {"base": "basal", "middle": "middle", "apex": "apical"}
 _REGIONS = {"lv": "LV ROI", "myocardium": "Myocardium"}
-_VOLUMES = {"8a": ("lv", "LV volume"), "8b": ("core_scar", "Core scar volume")}
+_VOLUMES = {"8a": ("lv", "LV volume"), "8b": ("core_scar", "core scar volume")}
 
 
 def figures(making: Making) -> tuple[PaperFigure, ...]:
@@ -86,40 +85,14 @@ def thirds_of_dice(making: Making, experiment: Experiment) -> dict[tuple[str, st
 
 
 def _histograms(values: dict[tuple[str, str], Floats]) -> Figure:
-    """Three rows of thirds, two columns of regions; 0 to 1 in steps of .05."""
-    from ..figures.style import INK, PAGE_MM, PALETTE, settings, sheet
+    from ..figures import level_histograms
 
-    if not any(map(len, values.values())):
-        raise DataError("There is no Dice of the LV or the myocardium.", "Name other runs.")
-    means = "; ".join(f"{region} {third} {row.mean():.2f}" for (region, third), row in
-                      values.items() if len(row))  # fmt: skip
-    with settings():
-        figure = sheet("Dice by location", f"Histograms of Dice. Means: {means}.", PAGE_MM, 110)
-        axes = figure.subplots(len(_THIRDS), len(_REGIONS), sharex=True, sharey=True)
-        bins = np.linspace(0, 1, 21)
-        for j, (region, title) in enumerate(_REGIONS.items()):
-            for i, (third, name) in enumerate(_THIRDS.items()):
-                ax, row = axes[i, j], values[region, third]
-                ax.set_title(f"{title}, {name} (n = {len(row)})")
-                ax.set_xlim(0, 1)
-                if not len(row):
-                    ax.text(0.5, 0.5, "no value", ha="center", transform=ax.transAxes, color=INK)
-                    continue
-                ax.hist(row, bins=bins, color=PALETTE[j], alpha=0.75)
-                ax.axvline(row.mean(), color=INK, lw=1.2)
-                for share in np.percentile(row, [5, 95]):
-                    ax.axvline(share, color=INK, lw=0.9, ls=":")
-                ax.text(0.02, 0.88, f"mean {row.mean():.2f}", transform=ax.transAxes, color=INK)
-        for ax in axes[-1]:
-            ax.set_xlabel("Dice")
-        for ax in axes[:, 0]:
-            ax.set_ylabel("cases")
-        return figure
+    by_third = {third: {title: values[region, part] for region, title in _REGIONS.items()}
+                for part, third in _THIRDS.items()}  # fmt: skip
+    return level_histograms(by_third, label="Dice", span=(0.0, 1.0))
 
 
 def _errors(values: Floats, label: str) -> Figure:
     from ..figures import dots
 
-    if not values.size:
-        raise DataError(f"There is no error of the {label}.", "Name runs that give the region.")
     return dots({label: values}, label="Normalised absolute error", unit="%")

@@ -79,7 +79,7 @@ def table_2(making: Making) -> Filled:
                  for column in columns}  # fmt: skip
         return making.filled("2", cells, **dict.fromkeys(columns, main))
     rows = volumes(making, main.experiment)
-    tertile, told = _tertiles(by_case(rows, "lv")["gt"])
+    tertile = _tertiles(by_case(rows, "lv")["gt"])
     cells = {}
     left_out = []
     for region in REGIONS:
@@ -103,7 +103,8 @@ def table_2(making: Making) -> Filled:
     without = "; ".join(left_out)
     filled = making.filled(
         "2", cells,
-        f"Volumes are summed voxels times the distance between slices. {told}",
+        "Volumes are summed voxels times the distance between slices. Tertiles are those of the "
+        "cases of these runs, each by its reference; bounds by linear interpolation.",
         "Brackets are the least and the greatest value, as published, and no intervals.",
         f"Without the region in the reference there is no normalised error; left out: {without}."
         if without else "",
@@ -192,14 +193,14 @@ def normalised_errors(making: Making, experiment: Experiment) -> Mapping[str, Fl
             for region in REGIONS}  # fmt: skip
 
 
-def _tertiles(lv: pd.Series[float]) -> tuple[pd.Series[Any] | None, str]:
-    """The tertile of each case by its reference LV volume, and what to say of their bounds."""
+def _tertiles(lv: pd.Series[float]) -> pd.Series[Any] | None:
+    """The tertile of each case by its reference LV volume; None of fewer than three cases."""
     from ..agreement.strata import tertiles
 
-    if len(lv) < 3:
-        return None, ""
     found = tertiles(lv.to_numpy(dtype=np.float64))
-    return pd.Series(list(found), index=lv.index), ""
+    if all(one is None for one in found):
+        return None
+    return pd.Series(list(found), index=lv.index)
 
 
 def _ranged(values: pd.Series[float], missing: str) -> Cell:

@@ -228,12 +228,11 @@ def _table_scores(making: Making, name: str) -> Filled:
                 else cell_of_mean(means[making.labels[method]][i])
             )
     notes = [_IMAGES, *([_SWAPPED] if name == "Figure 4" else []), *_compared(making, name)]
-    filled = Filled(
+    return Filled(
         making.paper.tables[name], cells, tuple(notes),
         {method: model.label for method, model in making.models.items()},
         intervals=True, ours_only=("volume",) if "volume" in columns else (),
     )  # fmt: skip
-    return filled
 
 
 def _compared(making: Making, name: str) -> Iterator[str]:
