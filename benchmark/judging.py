@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from .claims import Claim, Statistic, Verdict
 from .results import Run
+from .significance import EXCHANGES as RESAMPLES
+from .significance import exchange_p, holm
 from .table import Quantity, select, tidy
 
+#: RESAMPLES are exchanges of the test, and draws of the interval.
 __all__ = ["RESAMPLES", "holm", "judge"]
 
-#: Exchanges of the test, and draws of the interval.
-RESAMPLES = 9999
-_TIE = 1e-12
 Floats = NDArray[np.float64]
 
 
@@ -47,21 +47,8 @@ def judge(
     """
     table = tidy(runs)
     found = [_verdict(claim, runs, table, roles, resamples, seed) for claim in claims]
-    tested = [i for i, verdict in enumerate(found) if verdict.p is not None]
-    corrected = holm([p for p in (found[i].p for i in tested) if p is not None])
-    for i, p in zip(tested, corrected, strict=True):
-        found[i] = replace(found[i], p=p)
-    return found
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """P values corrected by Holm's step-down rule (Holm 1979), in the order given."""
-    order = np.argsort(values, kind="stable")
-    corrected, largest = [0.0] * len(values), 0.0
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(values) - rank) * values[i]))
-        corrected[i] = largest
-    return corrected
+    corrected = holm([verdict.p for verdict in found])
+    return [replace(verdict, p=p) for verdict, p in zip(found, corrected, strict=True)]
 
 
 def _verdict(
@@ -136,11 +123,8 @@ def _exchange_p(
     Both statistics are sums over cases of weights that only the reference decides, so to exchange
     the methods in a patient is to turn the sign of that patient's share.
     """
-    shares = np.bincount(patient, weights=weights * difference)
-    signs = rng.choice([-1.0, 1.0], size=(resamples, len(shares)))
-    # The order found is one of the possible ones, so p is never 0.
-    reached = np.abs(signs @ shares) >= abs(shares.sum()) - _TIE
-    return float((1 + reached.sum()) / (1 + resamples))
+    shares = np.bincount(patient, weights=weights * difference).astype(np.float64)
+    return exchange_p(shares, resamples, rng)
 
 
 def _interval(

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..bootstrap import RESAMPLES, interval, resampled_means
+from .exchange import permutation
+from .power import smallest_difference
+from .result import Test, joined, pairs
 
-__all__ = ["Paired", "paired", "wilcoxon_p"]
+__all__ = ["Paired", "paired", "per_patient", "wilcoxon", "wilcoxon_p"]
 
 #: Differences closer than this are ties: rounding must not rank them.
 _TIE = 1e-12
@@ -33,6 +36,9 @@ class Paired:
         high: Upper end.
         p: Two-sided Wilcoxon signed-rank test over patients, None if it was not made.
         note: Why something was not estimated; empty otherwise.
+        permutation_p: Of the exchange test over patients, None if it was not made.
+        smallest: The smallest difference these patients could have shown
+            (:func:`benchmark.significance.smallest_difference`), None if that cannot be told.
     """
 
     n_cases: int
@@ -44,6 +50,8 @@ class Paired:
     high: float | None
     p: float | None
     note: str = ""
+    permutation_p: float | None = None
+    smallest: float | None = None
 
 
 def paired(
@@ -56,7 +64,7 @@ def paired(
 ) -> Paired:
     """Compare two methods on the cases where both have a value.
 
-    The difference is over cases; the interval resamples patients; the test sees one mean
+    The difference is over cases; the interval resamples patients; tests and power see one mean
     difference per patient, because cases of one patient are not independent.
 
     Args:
@@ -64,7 +72,7 @@ def paired(
         b: The same cases.
         patients: Their patients.
         resamples: Of the interval.
-        seed: Of the interval.
+        seed: Of the interval, and of exchanges that are too many to go through.
     """
     both = ~(np.isnan(a) | np.isnan(b))
     names, of_case = np.unique(np.asarray(patients).astype(str)[both], return_inverse=True)
@@ -74,8 +82,8 @@ def paired(
     difference = a[both] - b[both]
     means = resampled_means(difference[:, None], names[of_case], resamples=resamples, seed=seed)
     low, high = interval(means[:, 0], n_patients)
-    per_patient = np.bincount(of_case, weights=difference) / np.bincount(of_case)
-    p, note = wilcoxon_p(per_patient)
+    of_patients = np.bincount(of_case, weights=difference) / np.bincount(of_case)
+    p, note = wilcoxon_p(of_patients)
     return Paired(
         n_cases=n_cases,
         n_patients=n_patients,
@@ -86,7 +94,42 @@ def paired(
         high=high,
         p=p,
         note=note,
+        permutation_p=permutation(of_patients, np.zeros(n_patients), seed=seed).p,
+        smallest=smallest_difference(of_patients).difference,
     )
+
+
+def per_patient(values: NDArray[np.float64], patients: NDArray[Any]) -> NDArray[np.float64]:
+    """Means over each patient's cases, ``(patient, method)``, patients in order.
+
+    Args:
+        values: ``(case, method)``; NaN takes no part, and a patient without a value is NaN.
+        patients: ``(case,)``.
+    """
+    names, of_case = np.unique(np.asarray(patients).astype(str), return_inverse=True)
+    defined = ~np.isnan(values)
+    sums, counts = (np.zeros((len(names), values.shape[1])) for _ in range(2))
+    np.add.at(sums, of_case, np.where(defined, values, 0.0))
+    np.add.at(counts, of_case, defined)
+    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+
+def wilcoxon(a: ArrayLike, b: ArrayLike) -> Test:
+    """Wilcoxon's signed-rank test of ``a - b``, by the rules of :func:`wilcoxon_p`.
+
+    Args:
+        a: ``(patient,)``; a patient where either is NaN is left out.
+        b: The same patients.
+
+    Returns:
+        ``statistic`` is the lesser of the two rank sums, None if all differences are zero.
+
+    Raises:
+        DataError: There are not as many of both.
+    """
+    x, y, lost = pairs(a, b)
+    statistic, p, note = _signed_rank(x - y)
+    return Test("Wilcoxon signed-rank", statistic, (), p, (len(x),), joined(note, lost))
 
 
 def wilcoxon_p(differences: NDArray[np.float64]) -> tuple[float | None, str]:
@@ -96,12 +139,17 @@ def wilcoxon_p(differences: NDArray[np.float64]) -> tuple[float | None, str]:
     otherwise the normal approximation with its tie correction. If all differences are zero there
     is no evidence against equality: p is 1. With fewer than two patients there is no test.
     """
+    _, p, note = _signed_rank(differences)
+    return p, note
+
+
+def _signed_rank(differences: NDArray[np.float64]) -> tuple[float | None, float | None, str]:
     if len(differences) < 2:
-        return None, "fewer than 2 patients"
+        return None, None, "fewer than 2 patients"
     differences = np.where(np.abs(differences) <= _TIE, 0.0, differences)
     differences = differences[differences != 0]
     if not len(differences):
-        return 1.0, "all differences are zero"
+        return None, 1.0, "all differences are zero"
     from scipy.stats import wilcoxon
 
     sizes = np.sort(np.abs(differences))
@@ -113,4 +161,4 @@ def wilcoxon_p(differences: NDArray[np.float64]) -> tuple[float | None, str]:
         # Older versions of scipy say that few ties are too few; that is why the p is approximate.
         warnings.filterwarnings("ignore", message="Sample size too small", category=UserWarning)
         result = wilcoxon(rounded, zero_method="wilcox", method="exact" if exact else "approx")
-    return float(result.pvalue), ""
+    return float(result.statistic), float(result.pvalue), ""
