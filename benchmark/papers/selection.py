@@ -116,10 +116,21 @@ def column(
     return Column(None, command(base, changes))
 
 
-def command(base: Experiment, changes: Mapping[str, Any], method: str = "") -> str:
-    """What to type to have ``base`` with ``changes``; or ``method``, with them, on its data."""
+def command(
+    base: Experiment, changes: Mapping[str, Any], method: str = "", profile: str = "quick"
+) -> str:
+    """What to type to have ``base`` with ``changes``; or ``method``, with them, on its data.
+
+    Args:
+        base: What there is.
+        changes: Parameter values.
+        method: Another method.
+        profile: Of that other method.
+    """
     record = base.record
-    profile, asked = ("quick", {}) if method else (record.method.profile, record.method.asked)
+    asked: Mapping[str, Any] = {}
+    if not method:
+        profile, asked = record.method.profile, record.method.asked
     words = ["bench run", *_option("-m", method or record.method.spec)]
     for key, value in {**asked, **changes}.items():
         words += _option("--set", f"{key}={_plain(value)}")

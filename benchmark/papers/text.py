@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..text import csv_table, markdown_cell, markdown_table
 from .drawing_text import latex_figures, markdown_figures, plain_figures, state
-from .layout import Filled, PaperReport, shown, shown_published
+from .layout import Cell, Filled, PaperReport, shown, shown_published
 from .published import NOT_PUBLISHED, PublishedRow
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def csv_text(
         for row, column, ours, theirs in table.pairs():
             lines.append(
                 [report.paper.name, table.published.number, row.name, column, ours.value,
-                 ours.spread, ours.low, ours.high, ours.n, ours.missing or ours.text, ours.command,
-                 table.filled_by.get(column), ours.letters, theirs.value, theirs.spread, theirs.low,
-                 theirs.high, theirs.quote, theirs.note if theirs.value is not None
-                 else NOT_PUBLISHED, report.caution]
+                 ours.spread, ours.low, ours.high, ours.n, ours.missing or _words(ours),
+                 ours.command, table.filled_by.get(column), ours.letters, theirs.value,
+                 theirs.spread, theirs.low, theirs.high, theirs.quote, theirs.note
+                 if theirs.value is not None else NOT_PUBLISHED, report.caution]
             )  # fmt: skip
     lines += [
         [report.paper.name, figure.name, *[None] * 7, state(figure, pictures), figure.command,
@@ -131,6 +131,11 @@ def rich_view(
 
 #: By the name that ``--format`` takes.
 WRITERS: Mapping[str, Callable[..., str]] = {"markdown": markdown, "csv": csv_text, "latex": latex}
+
+
+def _words(cell: Cell) -> str:
+    """What a cell says in place of a number."""
+    return cell.text if cell.value is None else ""
 
 
 def _heading(table: Filled) -> str:
