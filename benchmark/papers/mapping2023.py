@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import DataError
 from ..policies import Policy
 from ..relaxation import MAPS, MapKind
@@ -137,7 +140,7 @@ def _table_2(making: Making) -> Filled:
 
 def _table_3(making: Making) -> Filled:
     cells: Cells = {}
-    samples = {}
+    samples: dict[tuple[str, str], NDArray[np.float64]] = {}
     for kind in MAPS:
         for side in ("model", "experts"):
             samples |= dict(making.samples(f"{side}_{kind}", kind=kind))
@@ -162,7 +165,7 @@ def _trained_on(making: Making, kind: MapKind) -> Cell:
 
 def _table_4(making: Making) -> Filled:
     cells: Cells = {}
-    samples = {}
+    samples: dict[tuple[str, str], NDArray[np.float64]] = {}
     for column, third in THIRDS.items():
         for side in ("model", "experts"):
             samples |= dict(making.samples(f"{side}_{column}", where=third))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,9 @@ _CONTOURS = {"epi": "Epicardial", "endo": "Endocardial"}
 _THIRDS = {"base": "Basal", "middle": "Midventricular", "apex": "Apical"}
 #: Row of the tables -> what the axis says, its unit, and whether it is logarithmic.
 _AXES = {"dice": ("Dice", "%", False), "hd": ("Hausdorff distance", "mm", True)}
+#: Rows of Table 8, short enough to stand beside a violin.
+_STEPS = {"none": "No post-processing", "interpolation": "+ interpolation",
+          "filter": "+ filtering", "hull": "+ convex hull"}  # fmt: skip
 _MODEL, _EXPERTS = "Automated vs experts", "Agreement of experts"
 
 
@@ -47,7 +51,7 @@ def figures(making: Making) -> tuple[PaperFigure, ...]:
                 f"5{letter}",
                 f"{label} of epi- and endocardium, model and experts",
                 halved + of,
-                draw=(lambda row=row: _figure_5(making, row)) if drawn else None,
+                draw=partial(_figure_5, making, row) if drawn else None,
                 command=main.command,
             )
         )
@@ -60,9 +64,7 @@ def figures(making: Making) -> tuple[PaperFigure, ...]:
                 f"8{letter}",
                 f"{title} by slice, model and experts",
                 halved + of,
-                draw=(lambda row=row, region=region: _figure_8(making, row, region))
-                if drawn
-                else None,
+                draw=partial(_figure_8, making, row, region) if drawn else None,
                 command=main.command,
             )
         )
@@ -80,7 +82,7 @@ def figures(making: Making) -> tuple[PaperFigure, ...]:
                 making.paper.figures["9"].title,
                 "Contours fitted to the mask of the reference's own contours, against these: one "
                 "value for each slice, between discrete points.",
-                draw=(lambda: _figure_9(making)) if len(best) else None,
+                draw=partial(_figure_9, making) if len(best) else None,
                 missing="these runs have no row of a perfect mask",
             ),
             "A1": PaperFigure(
@@ -88,7 +90,7 @@ def figures(making: Making) -> tuple[PaperFigure, ...]:
                 making.paper.figures["A1"].title,
                 "A sample is a slice, the mean over both contours and all readers; distances are "
                 f"between discrete points.{missed}",
-                draw=(lambda: _figure_a1(making)) if there else None,
+                draw=partial(_figure_a1, making) if there else None,
                 command=lacking[0] if lacking and not there else "",
             ),
         },
@@ -148,12 +150,11 @@ def _figure_9(making: Making) -> Figure:
 
 
 def _figure_a1(making: Making) -> Figure:
-    from ..figures import violins
+    from ..figures import PAGE_MM, violins
 
-    titles = making.paper.tables["8"].rows
     values = {}
     for step, model in making.models.steps.items():
         scores = making.scores(model.experiment)
         if scores is not None:
-            values[titles[step].title] = _values(scores.model(METRICS["hd"][0]))
-    return violins(values, label="Hausdorff distance", unit="mm", log=True)
+            values[_STEPS[step]] = _values(scores.model(METRICS["hd"][0]))
+    return violins(values, label="Hausdorff distance", unit="mm", log=True, width_mm=PAGE_MM)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..agreement import icc_average_agreement
 from ..relaxation import MAPS, MapKind, feature_names
@@ -26,7 +27,7 @@ def table_5(making: Making) -> Filled:
     model = making.models.contours
     observers = {f"observer_{i}": name for i, name in enumerate(making.experts.readers, start=1)}
     cells: Cells = {}
-    samples = {}
+    samples: dict[tuple[str, str], NDArray[np.float64]] = {}
     for kind in MAPS:
         values = _values(making, kind)
         for column, source in {"model": "prediction", **observers}.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,23 +32,14 @@ def figures(making: Making) -> tuple[PaperFigure, ...]:
     main = making.models.main
     experiment = main.experiment
 
-    def sixth() -> Figure:
-        assert experiment is not None
-        return _histograms(thirds_of_dice(making, experiment))
-
-    def eighth(region: str, label: str) -> Figure:
-        assert experiment is not None
-        return _errors(normalised_errors(making, experiment)[region], label)
-
     titles = {number: figure.title for number, figure in making.paper.figures.items()}
-    drawn = experiment is not None
     panels = [
         PaperFigure(
             panel,
             f"Normalised absolute error of the {label}",
             "A dot for each case whose reference has the region (mean over seeds), a line at the "
             f"mean. Of {main.label}.",
-            draw=(lambda region=region, label=label: eighth(region, label)) if drawn else None,
+            draw=partial(_figure_8, making, experiment, region, label) if experiment else None,
             command=main.command,
         )
         for panel, (region, label) in _VOLUMES.items()
@@ -64,7 +56,7 @@ def figures(making: Making) -> tuple[PaperFigure, ...]:
                 "Of each case, the mean Dice of its slices in the third, over seeds (the paper: of "
                 "each slice, as which slices are in a third is not kept). Solid line: mean; dotted "
                 f"lines: 5th and 95th percentile. Of {main.label}.",
-                draw=sixth if drawn else None,
+                draw=partial(_figure_6, making, experiment) if experiment else None,
                 command=main.command,
             ),
             "8": panels,
@@ -84,15 +76,17 @@ def thirds_of_dice(making: Making, experiment: Experiment) -> dict[tuple[str, st
     return found
 
 
-def _histograms(values: dict[tuple[str, str], Floats]) -> Figure:
+def _figure_6(making: Making, experiment: Experiment) -> Figure:
     from ..figures import level_histograms
 
+    values = thirds_of_dice(making, experiment)
     by_third = {third: {title: values[region, part] for region, title in _REGIONS.items()}
                 for part, third in _THIRDS.items()}  # fmt: skip
     return level_histograms(by_third, label="Dice", span=(0.0, 1.0))
 
 
-def _errors(values: Floats, label: str) -> Figure:
+def _figure_8(making: Making, experiment: Experiment, region: str, label: str) -> Figure:
     from ..figures import dots
 
-    return dots({label: values}, label="Normalised absolute error", unit="%")
+    errors = normalised_errors(making, experiment)[region]
+    return dots({label: errors}, label="Normalised absolute error", unit="%")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -287,9 +287,7 @@ def _figures(making: Making) -> tuple[PaperFigure, ...]:
                 label,
                 "A dot for each slice with a left ventricle in which either mask has scar (mean "
                 f"over seeds); box: quartiles.{lacking}",
-                draw=lambda table=table, column=column, label=label: _boxes(
-                    making, _TABLES[table][column], label
-                ),
+                draw=partial(_boxes, making, _TABLES[table][column], label),
             )
             for panel, (table, column, label) in panels.items()
         ]
