@@ -33,6 +33,8 @@ __all__ = ["METHODS", "report"]
 #: The paper's methods, in its order; the last is its own.
 METHODS = ("direct", "two_step", "mtl", "jdl")
 _OWN = "jdl"
+#: Beside a box there is no room for more.
+_SHORT = {"direct": "Direct", "two_step": "Two-step", "mtl": "MTL", "jdl": "JDL"}
 #: Table -> column -> what it is of.
 _TABLES: Mapping[str, Mapping[str, Quantity]] = {
     "Figure 2": {
@@ -297,8 +299,7 @@ def _figures(making: Making) -> tuple[PaperFigure, ...]:
 def _boxes(making: Making, quantity: Quantity, label: str) -> Figure:
     from ..figures import box_strip
 
-    titles = making.paper.tables["Figure 2"].rows
     counted = resolve(making.table, making.policy)
-    values = {titles[name].title: slice_values(counted, making.labels[name], quantity)
+    values = {_SHORT[name]: slice_values(counted, making.labels[name], quantity)
               for name in METHODS if name in making.labels}  # fmt: skip
     return box_strip(values, label=label)
