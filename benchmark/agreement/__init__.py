@@ -14,11 +14,16 @@ from .errors import (
     reclassification,
 )
 from .icc import LEVEL, Icc, IccKind, icc, icc_average_agreement
+from .measured import feature_pairs
 from .proportions import Proportion, proportion
 from .regression import Regression, regression, slope_interval
 from .strata import STRATA, tertiles
+from .table import CUTS, FEATURES, agreement_table
+from .text import agreement_csv, agreement_markdown, agreement_view
 
 __all__ = [
+    "CUTS",
+    "FEATURES",
     "LARGE_SCAR",
     "LEVEL",
     "SCAR_PRESENT",
@@ -35,9 +40,14 @@ __all__ = [
     "Reclassification",
     "Regression",
     "absolute_error",
+    "agreement_csv",
+    "agreement_markdown",
+    "agreement_table",
+    "agreement_view",
     "bland_altman",
     "concordance",
     "detection",
+    "feature_pairs",
     "icc",
     "icc_average_agreement",
     "normalised_mae",

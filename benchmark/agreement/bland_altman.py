@@ -120,8 +120,9 @@ def limit_factors(n: int, z: float = Z) -> tuple[float, float]:
     """
     from scipy.stats import nct
 
-    low, high = nct.ppf([_TAIL, 1 - _TAIL], n - 1, z * math.sqrt(n)) / math.sqrt(n)
-    return float(low), float(high)
+    root = math.sqrt(n)
+    low, high = (float(nct.ppf(p, n - 1, z * root)) / root for p in (_TAIL, 1 - _TAIL))
+    return low, high
 
 
 def _plain(known: Pairs) -> BlandAltman:
@@ -161,6 +162,7 @@ def _repeated(known: Pairs, n_patients: int) -> BlandAltman:
     ms_within = float(((difference - means[of_case]) ** 2).sum()) / (n - n_patients)
     cases = float((n * n - (sizes**2).sum()) / ((n_patients - 1) * n))
     between = (ms_between - ms_within) / cases
+    shares: tuple[tuple[float, float, int], ...]
     if between > 0:
         shares = (
             (1 / cases, ms_between, n_patients - 1),
@@ -222,15 +224,17 @@ def _with_slope(found: BlandAltman, known: Pairs) -> BlandAltman:
 
 
 def _ratios(found: BlandAltman) -> BlandAltman:
-    names = ("bias", "bias_low", "bias_high", "lower", "lower_low", "lower_high", "upper",
-             "upper_low", "upper_high")  # fmt: skip
-    given = {name: getattr(found, name) for name in names}
-    return replace(found, **{k: None if v is None else _exp(v) for k, v in given.items()})
+    def back(value: float | None) -> float | None:
+        # Nothing where the end of an interval is beyond all numbers.
+        return math.exp(value) if value is not None and value < 700 else None
 
-
-def _exp(value: float) -> float | None:
-    """Back from logarithms; nothing where the end of an interval is beyond all numbers."""
-    return math.exp(value) if value < 700 else None
+    return replace(
+        found, bias=back(found.bias), bias_low=back(found.bias_low),
+        bias_high=back(found.bias_high), lower=back(found.lower),
+        lower_low=back(found.lower_low), lower_high=back(found.lower_high),
+        upper=back(found.upper), upper_low=back(found.upper_low),
+        upper_high=back(found.upper_high),
+    )  # fmt: skip
 
 
 def _constant(known: Pairs, difference: Floats) -> bool:

@@ -93,7 +93,7 @@ def absolute_error(
         x: ``(case,)``, the reference; a pair with a NaN is left out.
         y: ``(case,)``, the method.
         patients: ``(case,)``; by default every case is of another patient.
-        resamples: Of the interval.
+        resamples: Of the interval; 0 leaves it out.
         seed: Of its draws.
 
     Raises:
@@ -103,6 +103,8 @@ def absolute_error(
     if not len(a):
         return AbsoluteError(None, None, None, 0, "no pair")
     off = np.abs(b - a)
+    if not resamples:
+        return AbsoluteError(float(off.mean()), None, None, len(a), "no interval was asked for")
     means = resampled_means(off[:, None], whose, resamples=resamples, seed=seed)
     low, high = percentile(means[:, 0], len(np.unique(whose)))
     note = "" if low is not None else "no interval: fewer than 2 patients"

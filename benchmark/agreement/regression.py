@@ -81,18 +81,16 @@ def regression(x: ArrayLike, y: ArrayLike, *, origin: bool) -> Regression:
     residual = dy - slope * dx
     sse = float(residual @ residual)
     about_zero, about_mean = float(b @ b), float(((b - b.mean()) ** 2).sum())
-    fit = {
-        "r2": None if vanishes(about_mean, about_zero) else 1 - sse / about_mean,
-        "r2_uncentred": 1 - sse / about_zero if about_zero else None,
-    }
+    r2 = None if vanishes(about_mean, about_zero) else 1 - sse / about_mean
+    fit = (r2, 1 - sse / about_zero if about_zero else None, n, origin)
     freedom, none = n - 1 - (not origin), (None, None, None)
     if not freedom:
         note = "no interval: as many pairs as coefficients"
-        return Regression(slope, *none, intercept, *none, **fit, n=n, origin=origin, note=note)
+        return Regression(slope, *none, intercept, *none, *fit, note)
     if vanishes(sse, about_zero):
         # An interval of no width would claim that the next case lies on the line as well.
         note = "no interval: all pairs lie on the line"
-        return Regression(slope, *none, intercept, *none, **fit, n=n, origin=origin, note=note)
+        return Regression(slope, *none, intercept, *none, *fit, note)
     from scipy.special import stdtrit
 
     t = float(stdtrit(freedom, 1 - (1 - LEVEL) / 2))
@@ -102,10 +100,7 @@ def regression(x: ArrayLike, y: ArrayLike, *, origin: bool) -> Regression:
     if not origin:
         at = float(np.sqrt(variance * (1 / n + x0**2 / sxx)))
         of_intercept = (intercept - t * at, intercept + t * at, at)
-    return Regression(
-        slope, slope - t * se, slope + t * se, se, intercept, *of_intercept, **fit, n=n,
-        origin=origin,
-    )  # fmt: skip
+    return Regression(slope, slope - t * se, slope + t * se, se, intercept, *of_intercept, *fit)
 
 
 def slope_interval(
