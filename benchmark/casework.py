@@ -107,6 +107,7 @@ class Work:
             "slice_positions": reference.slice_positions,
             "image": reference.image,
             "mapped": reference.mapped,
+            "insertion": reference.insertion,
             "reference_contours": reference.contours,
         }
         fault, doubt, drawn = "", None, None

@@ -36,8 +36,13 @@ CASE_KEYS = ("case", "patient", "role", "fold", "site", "vendor", "pathology", "
              "status", "message", "seconds", "peak_memory_mb", "diagonal_mm")  # fmt: skip
 SCORE_KEYS = ("region", "metric", "dim", "reference", "compared", "unit", "better", "best")
 FEATURE_KEYS = ("source", "feature", "unit")
-#: What the scar-free panel and the papers' claims read.
-FEATURES = ("scar_ml", "scar_percent")
+#: What agreement, the scar-free panel and the papers' tables and claims read.
+FEATURES = (
+    "lv_ml", "cavity_ml", "myocardium_ml", "myocardium_mass_g", "scar_ml", "scar_percent",
+    "mvo_ml", "mvo_percent", "core_scar_ml", "gray_zone_ml", "wall_thickness_mean_mm",
+    "myocardium_t1_median_ms", "myocardium_t2_median_ms",
+    "septum_t1_median_ms", "septum_t2_median_ms",
+)  # fmt: skip
 #: A word, or what follows its ``=``, that is a path: ``/home/me/predict.py``, ``--model=~/m.pth``.
 _PATH_IN_TEXT = re.compile(r"(?:(?<=[\s=:,;('\"])|^)(?:~|\.{1,2})?/[^\s/]+(?:/[^\s/]+)+")
 #: Case columns that hold sentences, which may name paths.

@@ -8,6 +8,7 @@ from inspect import getfile
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from .clinical.insertion import UNKNOWN, Insertion, insertion_of
 from .closure import files_of, hash_files
 from .contours.files import checked_contours, find_contours, read_contours
 from .errors import BenchError, DataError
@@ -49,6 +50,7 @@ class Reference:
     slice_positions: tuple[float, ...] | None = None
     contours: tuple[Contour, ...] = ()
     mapped: MapKind | None = None
+    insertion: Insertion | str = UNKNOWN
 
 
 class References(Protocol):
@@ -281,4 +283,6 @@ class DatasetReferences:
         checked_contours(contours, target.shape)
         apex, positions = found.study.apex, target.slice_positions
         mapped = map_of(found.study)
-        return Reference(labels, Grid.of(target), target, apex, positions, contours, mapped)
+        insertion = insertion_of(found.study)
+        grid = Grid.of(target)
+        return Reference(labels, grid, target, apex, positions, contours, mapped, insertion)

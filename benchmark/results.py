@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,8 @@ def checked_run(run: Run) -> Run:
                 f"table, {strange.iloc[0]!r} for one.",
                 "Score the run again.",
             )
+    if "segment" not in run.features:  # of a run from before there were segments, or an entry
+        return replace(run, features=run.features.assign(segment=float("nan")))
     return run
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .clinical import insertion_of
 from .code import engine_hash, metrics_hash
 from .contours.files import read_contours
 from .contours.filling import outlined
@@ -171,6 +172,7 @@ def _score_case(
         message=message,
         image=target,
         mapped=map_of(study),
+        insertion=insertion_of(study),
         reference_contours=case.reference.contours,
         compared_contours=contours,
         probabilities=_probabilities(plan, row, maps),

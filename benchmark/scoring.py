@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .clinical.insertion import UNKNOWN, Insertion
 from .contour_scoring import contour_rows, unreadable_contour_rows
 from .contours.files import checked_contours
 from .errors import DataError
@@ -69,6 +70,8 @@ class ScoreTask:
         probabilities: For every region that the compared side gives probabilities of,
             ``(slice, row, column)`` in [0, 1]; or status and message where this case lacks them.
             None: calibration is not measured at all.
+        insertion: Where the right ventricle joins the left, for features of segments; or why nobody
+            knows.
         outline: Labels whose left ventricle says where the thirds lie; by default the reference.
             Scored against several readers, a slice is in the same third for all of them.
 
@@ -96,6 +99,7 @@ class ScoreTask:
     probabilities: Mapping[Region, Probabilities] | None = None
     mapped: MapKind | None = None
     outline: Labels | None = None
+    insertion: Insertion | str = UNKNOWN
 
     def __post_init__(self) -> None:
         spacing = checked_spacing(self.spacing)
@@ -118,6 +122,8 @@ class ScoreTask:
                 f"Case {self.case!r}: labels have shape {shape}, those of the outline "
                 f"{self.outline.shape}."
             )
+        if not isinstance(self.insertion, str):
+            self.insertion.check(shape[0], self.case)
         if self.slice_positions is not None and len(self.slice_positions) != shape[0]:
             raise DataError(
                 f"Case {self.case!r}: {len(self.slice_positions)} slice positions "

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from benchmark import DataError, Region, Volume
-from benchmark.clinical import can_describe, core_scar, features, missing_features
+from benchmark.clinical import (
+    can_describe,
+    core_scar,
+    features,
+    gray_zone,
+    has_large_scar,
+    has_scar,
+    missing_features,
+)
 
 SPACING = (10.0, 2.0, 1.0)  # a voxel is 0.02 mL, a pixel 2 mm2
 
@@ -32,11 +40,15 @@ def test_volumes_mass_and_burden_by_hand():
         "myocardium_mass_g": (40 * 0.02 * 1.05, "g"),
         "scar_percent": (25.0, "%"),
         "mvo_percent": (10.0, "%"),
+        "scar_mass_g": (10 * 0.02 * 1.05, "g"),
     }
     for name, (value, unit) in expected.items():
         assert found[name].value == pytest.approx(value, abs=1e-12), name
         assert (found[name].unit, found[name].status) == (unit, "ok")
-    assert set(found) == {*expected, "core_scar_ml"}
+    needs_image = {"core_scar_ml", "gray_zone_ml", "core_scar_percent", "gray_zone_percent"}
+    walls = {"wall_thickness_mean_mm", "wall_thickness_max_mm", "scar_transmurality_percent"}
+    assert set(found) == {*expected, *needs_image, *walls, "scar_segments"}
+    assert {found[name].status for name in needs_image} == {"not_applicable"}
 
 
 def test_areas_by_slice():
@@ -79,6 +91,11 @@ def test_core_scar_is_scar_from_half_way_between_remote_and_peak():
     assert image[core.mask].tolist() == [200, 201, 260, 300]
     found = by_name(features(array, SPACING, image=Volume(image, SPACING)))
     assert found["core_scar_ml"].value == pytest.approx(4 * 0.02)
+    assert found["core_scar_percent"].value == pytest.approx(100 * 4 / 40)
+    # Two of the enhanced are gray; no-reflow, dark as it is, is neither gray nor core.
+    assert image[gray_zone(array, core)].tolist() == [150, 199]
+    assert found["gray_zone_ml"].value == pytest.approx(2 * 0.02)
+    assert found["gray_zone_percent"].value == pytest.approx(100 * 2 / 40)
 
 
 def test_core_scar_takes_the_median_of_unsigned_pixels_without_overflow():
@@ -121,5 +138,23 @@ def test_core_scar_follows_from_scar_and_myocardium():
 def test_a_missing_segmentation_has_the_same_features_without_values():
     names = [f.feature for f in features(labels(), SPACING) if f.level == "volume"]
     found = missing_features("no_prediction", "no file")
-    assert [f.feature for f in found] == names
+    assert [f.feature for f in found if f.level == "volume"] == names
+    assert {f.level for f in found} == {"volume", "segment"}
     assert {(f.value, f.status, f.message) for f in found} == {(None, "no_prediction", "no file")}
+
+
+def test_scar_is_present_above_one_percent_and_large_from_fifteen_on():
+    share = np.array([0.0, 1.0, 1.0001, 14.999, 15.0, np.nan])
+    assert has_scar(share).tolist()[:5] == [0, 0, 1, 1, 1]
+    assert has_large_scar(share).tolist()[:5] == [0, 0, 0, 0, 1]
+    assert np.isnan(has_scar(share)[5])
+    assert np.isnan(has_large_scar(share)[5])
+
+
+def test_an_empty_stack_has_no_wall_and_nothing_else_either():
+    found = by_name(features(np.zeros((2, 4, 4), dtype=np.uint8), SPACING))
+    for name in ("wall_thickness_mean_mm", "wall_thickness_max_mm"):
+        assert (found[name].value, found[name].status) == (None, "pred_empty")
+        assert found[name].message == "there is no myocardium"
+    assert found["scar_transmurality_percent"].message == "there is no scar"
+    assert found["scar_mass_g"].value == 0.0

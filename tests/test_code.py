@@ -48,8 +48,8 @@ def test_imports_are_followed_through_siblings_packages_and_functions(tmp_path: 
     [
         ("from benchmark import Study", "types.py"),
         ("from benchmark import score", "scoring.py"),
-        ("from benchmark import clinical", "clinical.py"),
-        ("import benchmark.clinical", "clinical.py"),
+        ("from benchmark import clinical", "clinical/__init__.py"),
+        ("import benchmark.clinical", "clinical/volumes.py"),
         ("from benchmark.metrics import overlap", "metrics/overlap.py"),
         ("from benchmark.metrics.overlap import dice", "metrics/overlap.py"),
     ],
@@ -175,7 +175,7 @@ def test_every_metric_s_code_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert hashes[0] != hashes[1]
     assert covered[0] >= {"overlap.py", "surface.py", "volume.py", "helper.py"}
     scoring = {p.name for p in files_of(ENGINE / "scoring.py", "benchmark.scoring")}
-    assert scoring >= {"distances.py", "measure.py", "counts.py", "clinical.py"}
+    assert scoring >= {"distances.py", "measure.py", "counts.py", "volumes.py", "aha.py"}
 
 
 def test_the_source_of_the_c_kernel_counts_for_scoring() -> None:

@@ -86,12 +86,12 @@ def made(make_run: Any) -> Callable[..., Path]:
 
     def make(method: str = "acsnet", **changes: Any) -> Path:
         rows = changes.pop("scores", None) or scores(changes.pop("shift", 0.0))
-        more = changes.pop("record", {})
+        told = changes.pop("features", None) or features(changes.pop("pred", PRED))
+        cases = changes.pop("cases", {case: {"patient": f"p{case}"} for case in DICE})
+        more, dataset = changes.pop("record", {}), changes.pop("dataset", "lge")
         group = f"{method}-{sorted(changes.items())}"
         folder: Path = make_run(
-            method, rows, dataset=changes.pop("dataset", "lge"),
-            features=changes.pop("features", None) or features(changes.pop("pred", PRED)),
-            cases=changes.pop("cases", {case: {"patient": f"p{case}"} for case in DICE}),
+            method, rows, dataset=dataset, features=told, cases=cases,
             record={"group": group, "key": group.replace("/", ""), "metric_cards": {}, **more},
             method_record={"parameters": {**PARAMETERS, **changes}, "asked": changes},
         )  # fmt: skip
@@ -114,8 +114,13 @@ def published(table: str, name: str, column: str) -> Any:
 
 def test_rows_of_table_1_are_the_regions_that_the_results_name() -> None:
     """The text of the table has its labels one row too low; the Results tell which is which."""
-    found = {region: (published("1", f"{region}_dice", "total").value,
-                      published("1", f"{region}_hd", "total").value) for region in REGIONS}
+    found = {
+        region: (
+            published("1", f"{region}_dice", "total").value,
+            published("1", f"{region}_hd", "total").value,
+        )
+        for region in REGIONS
+    }
     assert found == {"lv": (0.93, 6.5), "myocardium": (0.79, 6.7), "scar": (0.51, 19.9),
                      "core_scar": (0.57, 18.9)}  # fmt: skip
 

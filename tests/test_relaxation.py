@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark import Contour, DataError, Region, Segmentation, Study, Volume
+from benchmark.clinical import Insertion
 from benchmark.contours import contours_to_labels
 from benchmark.reader_scoring import PERFECT, score_readers
 from benchmark.relaxation import map_of, missing_relaxation, relaxation
@@ -63,10 +64,32 @@ def test_thirds_pool_the_pixels_of_their_slices_or_say_why_not() -> None:
     assert by(found, "apex")[NAMES[0]].status == "not_applicable"
 
 
+def test_the_septum_is_measured_where_the_insertion_is_known() -> None:
+    """A ring whose septum, from 120 to 240 degrees, is warmer than the rest."""
+    rows, columns = np.mgrid[-15:16, -15:16]
+    radius, angle = np.hypot(rows, columns), np.degrees(np.arctan2(-rows, columns)) % 360
+    plane = np.where(radius <= 6, 1, np.where(radius <= 12, 2, 0)).astype(np.uint8)
+    drawn = np.stack([plane] * 3)
+    warm = np.where((angle > 120) & (angle < 240), 1300.0, 1000.0)
+    image = Volume(np.stack([warm] * 3), (10.0, 1.0, 1.0))
+    parts = {"apex": (0,), "middle": (1,), "base": (2,)}
+    names = ("septum_t1_median_ms", "septum_t1_iqr_ms")
+    at = Insertion(1, angle=np.radians(120.0))
+    found = list(relaxation(drawn, image, "t1", thirds=parts, insertion=at))
+    for level, z in (("volume", None), ("base", None), ("apex", None), ("slice", 1)):
+        assert [by(found, level, z)[n].value for n in names] == [1300.0, 0.0]
+    assert by(found, "volume")[NAMES[0]].value == 1000.0
+    unknown = by(list(relaxation(drawn, image, "t1", thirds=parts)), "volume")[names[0]]
+    assert (unknown.value, unknown.status) == (None, "not_applicable")
+    assert "right ventricle joins" in unknown.message
+
+
 def test_without_myocardium_in_a_segmentation_there_is_nothing_to_measure() -> None:
     found = list(relaxation(labels(), Volume(t1(), SPACING), "t2", regions={Region.CAVITY}))
     assert {(f.level, f.value, f.status) for f in found} == {("volume", None, "not_applicable")}
-    assert [f.feature for f in found] == ["myocardium_t2_median_ms", "myocardium_t2_iqr_ms"]
+    assert [f.feature for f in found] == [
+        f"{part}_t2_{what}_ms" for part in ("myocardium", "septum") for what in ("median", "iqr")
+    ]
     missing = list(missing_relaxation("t2", "no_prediction", "lost"))
     assert {(f.status, f.message) for f in missing} == {("no_prediction", "lost")}
 

@@ -1,4 +1,7 @@
-"""Core scar: the dense part of the scar, by full width at half maximum (popescu2022)."""
+"""Core scar and gray zone: the dense part of the scar, by full width at half maximum, and the rest.
+
+Source: popescu2022, Training and evaluation, and its Figure 7.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..types import Label, Labels, Region, Volume
 
-__all__ = ["CoreScar", "core_of", "core_scar"]
+__all__ = ["CoreScar", "core_of", "core_scar", "gray_zone"]
 
 
 class CoreScar(NamedTuple):
@@ -72,3 +75,13 @@ def core_of(labels: Labels, image: Volume | None) -> CoreScar | str:
     if image.voxels.ndim != 3:
         return f"core scar needs one frame; the image has {image.n_frames}"
     return core_scar(labels, image.voxels)
+
+
+def gray_zone(labels: Labels, core: CoreScar) -> NDArray[np.bool_]:
+    """``(slice, row, column)``: enhanced scar that is not core (popescu2022, Figure 7).
+
+    No-reflow is neither: it is dark for want of contrast in the midst of dense scar, no border of
+    it. So gray zone, core and the no-reflow outside the core make up the scar. The paper, whose
+    reference has no label for it, is silent.
+    """
+    return np.asarray((labels == Label.SCAR) & ~core.mask)

@@ -215,17 +215,24 @@ class Comparison:
                 regions=task.annotates,
                 core=self.cores[0],
                 empty="ref_empty",
+                thirds=self.thirds,
+                insertion=task.insertion,
             )
             found += self._relaxation(self.labels[0], task.annotates, "ref_empty")
             yield from _feature_rows(task.case, task.reference_name, found)
         if "compared" in task.describe:
             if task.prediction is None:
-                found = missing_features(task.status, task.message)
+                found = missing_features(task.status, task.message, insertion=task.insertion)
                 if task.mapped:
                     found += missing_relaxation(task.mapped, task.status, task.message)
             else:
                 found = features(
-                    self.labels[1], task.spacing, regions=task.produces, core=self.cores[1]
+                    self.labels[1],
+                    task.spacing,
+                    regions=task.produces,
+                    core=self.cores[1],
+                    thirds=self.thirds,
+                    insertion=task.insertion,
                 )
                 found += self._relaxation(self.labels[1], task.produces, "pred_empty")
             yield from _feature_rows(task.case, task.compared_name, found)
@@ -233,11 +240,18 @@ class Comparison:
     def _relaxation(
         self, labels: Labels, regions: Collection[Region], empty: Status
     ) -> Iterator[Feature]:
-        """T1 or T2 of the myocardium, where the image is a map of it."""
+        """T1 or T2 of myocardium and septum, where the image is a map of them."""
         task = self.task
         if task.mapped and task.image is not None:
             yield from relaxation(
-                labels, task.image, task.mapped, thirds=self.thirds, regions=regions, empty=empty
+                labels,
+                task.image,
+                task.mapped,
+                thirds=self.thirds,
+                regions=regions,
+                empty=empty,
+                insertion=task.insertion,
+                spacing=task.spacing,
             )
 
 
@@ -253,4 +267,5 @@ def _feature_rows(case: str, source: str, found: Iterable[Feature]) -> Iterator[
             "status": f.status,
             "unit": f.unit,
             "message": f.message,
+            "segment": f.segment,
         }

@@ -62,6 +62,7 @@ FEATURES: Mapping[str, str] = MappingProxyType(
         "status": "string",
         "unit": "string",
         "message": "string",
+        "segment": "int32",
     }
 )
 

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["Drawn", "PaperFigure", "draw_all", "figures_of"]
 
 
+#: How the number of a figure begins that the paper has: "3a", "A1".
+_NUMBER = re.compile(r"[A-Z]?\d")
+
+
 @dataclass(frozen=True)
 class PaperFigure:
     """A figure of a paper, or a panel of one.
 
     Attributes:
-        number: What the paper calls it: "3", or "3a" of a panel.
+        number: What the paper calls it: "3", or "3a" of a panel; of a figure that the paper does
+            not have, a name such as "Dice classes".
         title: What it shows.
         note: What ours is, and where it differs in kind from the paper's.
         draw: Draws it; None where it cannot be drawn.
@@ -43,7 +48,13 @@ class PaperFigure:
     @property
     def name(self) -> str:
         """Such as ``Figure 3a``."""
-        return f"Figure {self.number}"
+        return f"Figure {self.number}" if _NUMBER.match(self.number) else self.number
+
+    @property
+    def stem(self) -> str:
+        """What its files are called behind the paper's name, such as ``fig3a``."""
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", self.number)
+        return f"fig{plain}" if _NUMBER.match(self.number) else plain.lower()
 
     @property
     def why_not(self) -> str:
@@ -98,7 +109,7 @@ def figures_of(
 
 
 def draw_all(paper: str, figures: Sequence[PaperFigure], folder: Path) -> Iterator[Drawn]:
-    """Draw every figure that can be drawn into ``<paper>-fig<N>.png`` and ``.svg``.
+    """Draw every figure that can be drawn into ``<paper>-fig<number>.png`` and ``.svg``.
 
     Args:
         paper: The paper's short name.
@@ -127,8 +138,7 @@ def draw_all(paper: str, figures: Sequence[PaperFigure], folder: Path) -> Iterat
         except BenchError as error:
             yield Drawn(figure, why_not=f"not drawn: {error}")
             continue
-        stem = f"{paper}-fig{re.sub(r'[^A-Za-z0-9]+', '-', figure.number)}"
-        files = tuple(folder / f"{stem}.{suffix}" for suffix in ("png", "svg"))
+        files = tuple(folder / f"{paper}-{figure.stem}.{end}" for end in ("png", "svg"))
         for path in files:
             save(drawing, path)
         yield Drawn(figure, files)

@@ -12,9 +12,19 @@ from typing import TYPE_CHECKING
 
 from ..policies import Policy
 from ..results import Run
+from ..text import NONE
 from .agreement_figures import bland_altman_panel, regression_panel
 from .drawing import PaperFigure, figures_of
-from .fahmy2020_cells import Cells, Making
+from .fahmy2020_cells import (
+    agreement,
+    class_counts,
+    classes,
+    dice,
+    large_scar,
+    lines,
+    sizes,
+)
+from .fahmy2020_making import Cells, Making
 from .layout import Cell, Filled, PaperReport
 
 if TYPE_CHECKING:
@@ -36,7 +46,6 @@ _LARGE = (
     "Of several seeds, a case has their mean %LGE. Intervals are exact (Clopper-Pearson): that of "
     "the paper's sensitivity, 51 to 97 % for 10 of 12, is."
 )
-_NOT_RECORDED = "not recorded"
 
 
 def report(
@@ -68,7 +77,9 @@ def report(
 def _table_1(making: Making) -> Filled:
     table = making.paper.tables["1"]
     cells = {
-        (row, column): Cell(missing=_NOT_RECORDED) for row in table.rows for column in table.columns
+        (row, column): Cell(missing="not recorded", text=NONE)
+        for row in table.rows
+        for column in table.columns
     }
     note = "Tables of runs hold a case's site, vendor and pathology, and nothing else of a patient."
     return Filled(table, cells, (note,))
@@ -79,14 +90,14 @@ def _table_2(making: Making) -> Filled:
         "Scar is what the reference has any of. Tables of runs hold the cases that were tested; of "
         "those learnt from there is no more than their number."
     )
-    return Filled(making.paper.tables["2"], making.sizes(), (note, *making.strata.notes))
+    return Filled(making.paper.tables["2"], sizes(making), (note, *making.strata.notes))
 
 
 def _lines(making: Making, number: str, feature: str) -> Filled:
     table = making.paper.tables[number]
     cells: Cells = {}
     for row in table.rows:
-        cells |= {(row, column): cell for column, cell in making.lines(row, feature).items()}
+        cells |= {(row, column): cell for column, cell in lines(making, row, feature).items()}
     filled = making.filled(number, cells, _LINES, *making.strata.notes, columns=_suffixed(making))
     titles = {"n": "Cases", **table.columns}
     return replace(filled, intervals=True, columns=titles, ours_only=("n",))
@@ -96,7 +107,7 @@ def _dice(making: Making) -> Filled:
     table = making.paper.tables["3, Dice"]
     cells: Cells = {}
     for row in table.rows:
-        cells |= {(row, column): cell for column, cell in making.dice(row).items()}
+        cells |= {(row, column): cell for column, cell in dice(making, row).items()}
     filled = making.filled(
         "3, Dice", cells, _DICE, *making.strata.notes, columns=_suffixed(making, "dice")
     )
@@ -108,28 +119,28 @@ def _large(making: Making) -> Filled:
     cells = {
         (row, column): cell
         for column in making.models
-        for row, cell in making.large_scar(column).items()
+        for row, cell in large_scar(making, column).items()
     }
     return replace(making.filled("Text: large scar", cells, _LARGE), intervals=True)
 
 
 def _agreement(making: Making) -> Filled:
     note = "Limits of agreement are 1.96 standard deviations (ddof 1) of the differences."
-    return making.filled("Text: agreement", making.agreement(), note)
+    return making.filled("Text: agreement", agreement(making), note)
 
 
 def _classes(making: Making) -> Filled:
     cells = {
         (row, column): cell
         for column in making.models
-        for row, cell in making.classes(column).items()
+        for row, cell in classes(making, column).items()
     }
     return making.filled("Text: Dice classes", cells, "Of cases with scar in the reference.")
 
 
 def _suffixed(making: Making, *kinds: str) -> dict[str, str]:
     """Column of a table -> which model fills it."""
-    found = {}
+    found: dict[str, str] = {}
     for kind in kinds or ("slope", "r"):
         found |= {f"{kind}_{column[-2:]}": model.label for column, model in making.models.items()}
     return found
@@ -152,7 +163,7 @@ def _figures(making: Making) -> tuple[PaperFigure, ...]:
 
 def _classes_figure(making: Making) -> PaperFigure:
     """The classes that the paper names; it draws no such figure."""
-    number, title = "of Dice classes", "Classes of Dice of scar"
+    number, title = "Dice classes", "Classes of Dice of scar"
     absent = [model for model in making.models.values() if model.experiment is None]
     if len(absent) == len(making.models):
         return PaperFigure(number, title, command=absent[0].command)
@@ -160,7 +171,7 @@ def _classes_figure(making: Making) -> PaperFigure:
     def draw() -> Figure:
         from ..figures import stacked_classes
 
-        return stacked_classes(making.class_counts(), label="Dice of scar", title=title)
+        return stacked_classes(class_counts(making), label="Dice of scar", title=title)
 
     note = "Not in the paper, which names the classes and prints no number of them."
     return PaperFigure(number, title, note, draw)

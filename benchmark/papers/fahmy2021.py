@@ -12,9 +12,11 @@ from dataclasses import replace
 
 from ..policies import Policy
 from ..results import Run
+from ..text import NONE
 from .agreement_figures import bland_altman_panel, regression_panel
 from .drawing import PaperFigure, figures_of
-from .fahmy2021_cells import Cells, Making
+from .fahmy2021_cells import agreement, burden, patients, quantities, success
+from .fahmy2021_making import STRATA, Cells, Making
 from .fahmy2021_protocols import PROTOCOLS
 from .layout import Cell, Filled, PaperReport
 
@@ -34,7 +36,9 @@ _OWN = (
 )
 _DETECTION = (
     "A patient has scar if %Scar of the reference, over all slices, is more than 1 %; it is found "
-    "if that of the model is, of several seeds on average. Intervals are exact (Clopper-Pearson)."
+    "if that of the model is, of several seeds on average. Over all slices, scar is not found in a "
+    "case without an answer; otherwise a case without a value is in no number, nor in any line. "
+    "Intervals are exact (Clopper-Pearson)."
 )
 
 
@@ -65,52 +69,59 @@ def _table_1(making: Making) -> Filled:
     cells: Cells = {}
     for column in ("training", "validation", "all"):
         for row in ("scar", "scar_median", "n_scar", "n_patients"):
-            cells[row, column] = Cell(missing="not tested")
+            cells[row, column] = Cell(missing="not tested", text=NONE)
+    for column, role in (("training", "train"), ("validation", "validation")):
+        if learnt := making.run.record.split.get(role):
+            cells["n_patients", column] = Cell(float(len(learnt)))
     for column in ("internal", "external"):
-        cells |= {(row, column): cell for row, cell in making.burden(column).items()}
+        cells |= {(row, column): cell for row, cell in burden(making, column).items()}
     table = making.paper.tables["1"]
     for row in table.rows:
         for column in table.columns:
-            cells.setdefault((row, column), Cell(missing="not recorded"))
+            cells.setdefault((row, column), Cell(missing="not recorded", text=NONE))
     note = (
         "%Scar of the reference over the patients with more than 1 %, as in the paper's text. "
-        "Tables of runs hold the cases that were tested; nothing else of a patient is recorded."
+        "Tables of runs hold the cases that were tested; of those learnt from there is no more "
+        "than their number, and nothing else of a patient is recorded."
     )
     return Filled(table, cells, (note,))
 
 
 def _table_2(making: Making) -> Filled:
     cells: Cells = {}
-    for stratum in making.strata:
-        cells |= making.success(stratum, "2")
+    for stratum in STRATA:
+        cells |= success(making, stratum, "2")
         for method in making.models:
             for protocol in PROTOCOLS:
-                cells |= making.quantities(stratum, method, protocol)
+                cells |= quantities(making, stratum, method, protocol)
     return making.filled("2", cells, _COUNTS, _OWN, _DETECTION, protocols=True)
 
 
 def _table_3(making: Making) -> Filled:
     cells: Cells = {}
-    for stratum in making.strata:
-        cells |= making.success(stratum, "3")
+    for stratum in STRATA:
+        cells |= success(making, stratum, "3")
     note = (
         "The paper does not say how it tells locations apart; ours are thirds of the distance from "
         "the first to the last slice with a left ventricle."
     )
-    return making.filled("3", cells, _COUNTS, note, *making.unplaced())
+    filled = making.filled("3", cells, _COUNTS, note, *making.unplaced())
+    titles = making.paper.tables["2"].columns
+    by = {titles[column]: model.label for column, model in making.models.items()}
+    return replace(filled, filled_by=by)
 
 
 def _agreement(making: Making) -> Filled:
     cells: Cells = {}
     for method in making.models:
         for protocol in PROTOCOLS:
-            cells |= making.agreement(method, protocol)
+            cells |= agreement(making, method, protocol)
     note = "Limits of agreement are 1.96 standard deviations (ddof 1) of the differences."
     return making.filled("Text: agreement", cells, note, _OWN, protocols=True)
 
 
 def _patients(making: Making) -> Filled:
-    cells = making.patients()
+    cells = patients(making)
     return making.filled("Text: patients", cells, _DETECTION)
 
 

@@ -79,12 +79,13 @@ def _thirds(runs: Sequence[Run], means: pd.DataFrame) -> pd.Series[str]:
     the means that were recorded is the apex. Where both have, it is where that of most other
     cases is. Slices are taken to lie at equal distances.
     """
+    tested = set(means.index.get_level_values("case"))
     ends: dict[str, set[_Apex]] = {}
     groups: dict[tuple[str, _Apex], dict[int, str]] = {}
     for run in runs:
         rows = _rows(run)
         rows = rows[rows["metric"].isin(_TELLING)]
-        left = {z: s for z, s in _ventricle(run).items() if z in means.index.levels[0]}
+        left = {c: s for c, s in _ventricle(run).items() if c in tested}
         for case, values in rows.groupby("case", sort=True):
             name = str(case)
             if name not in left or len(ends.get(name, set(_ENDS))) == 1:
@@ -98,8 +99,8 @@ def _thirds(runs: Sequence[Run], means: pd.DataFrame) -> pd.Series[str]:
     told: list[str] = []
     for case, z in means.index:
         found = ends.get(case, set())
-        apex = next(iter(found)) if len(found) == 1 else usual if found else None
-        told.append(groups[case, apex].get(int(z), UNKNOWN) if apex else UNKNOWN)
+        end = next(iter(found)) if len(found) == 1 else usual if found else None
+        told.append(groups[case, end].get(int(z), UNKNOWN) if end else UNKNOWN)
     return pd.Series(told, index=means.index, dtype="object")
 
 

@@ -139,7 +139,7 @@ def shown_published(cell: Published) -> str:
         return NOT_PUBLISHED
     parts = [f"{cell.relation} {cell.text}".strip()]
     if cell.spread is not None:
-        parts.append(f"({cell.spread:g})")
+        parts.append(f"({cell.printed['spread']})")
     if cell.low is not None and cell.high is not None:
-        parts.append(f"[{cell.low:g}, {cell.high:g}]")
+        parts.append(f"[{cell.printed['low']}, {cell.printed['high']}]")
     return " ".join(parts)

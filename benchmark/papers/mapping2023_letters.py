@@ -38,16 +38,29 @@ def lettered_means(filled: Filled, samples: Samples) -> Filled:
     """
     from ..significance import games_howell, letters, tukey, welch_anova
 
-    told, others = [], []
+    told, others, untested = [], [], []
     given: dict[tuple[str, str], str] = {}
-    for row, columns, groups in _groups(filled, samples):
-        found = letters(columns, tukey(groups))
+    compared = _groups(filled, samples)
+    if not compared:
+        return filled
+    for row, columns, groups in compared:
+        p = tukey(groups)
+        if np.isnan(p).any():
+            untested.append(filled.published.rows[row].title)
+            continue
+        found = letters(columns, p)
         given |= {(row, column): letter for column, letter in found.items()}
         told.append(f"{filled.published.rows[row].title}: {_p(welch_anova(groups).p)}")
         unequal = letters(columns, games_howell(groups))
         if unequal != found:
             others.append(f"{filled.published.rows[row].title}: {_told(filled, unequal)}")
-    notes = [f"Letters: Tukey's test at .05. Welch's analysis of variance: {'; '.join(told)}."]
+    notes = []
+    if told:
+        notes.append(
+            f"Letters: Tukey's test at .05. Welch's analysis of variance: {'; '.join(told)}."
+        )
+    if untested:
+        notes.append(f"No test, as no group varies: {', '.join(untested)}.")
     if others:
         notes.append(
             "Games and Howell's test, without the assumption of equal variances, gives other "
@@ -62,7 +75,10 @@ def lettered_medians(filled: Filled, samples: Samples) -> Filled:
 
     told = []
     given: dict[tuple[str, str], str] = {}
-    for row, columns, groups in _groups(filled, samples):
+    compared = _groups(filled, samples)
+    if not compared:
+        return filled
+    for row, columns, groups in compared:
         found = letters(columns, dscf(groups))
         given |= {(row, column): letter for column, letter in found.items()}
         told.append(f"{filled.published.rows[row].title}: {_p(kruskal(groups).p)}")
@@ -87,8 +103,6 @@ def _groups(filled: Filled, samples: Samples) -> list[tuple[str, list[str], list
 
 
 def _with(filled: Filled, given: Mapping[tuple[str, str], str], notes: Sequence[str]) -> Filled:
-    if not given:
-        return filled
     cells = {at: replace(cell, letters=given.get(at, "")) for at, cell in filled.cells.items()}
     return replace(filled, cells=cells, notes=(*filled.notes, *notes))
 

@@ -89,4 +89,6 @@ def _figure_8(making: Making, experiment: Experiment, region: str, label: str) -
     from ..figures import dots
 
     errors = normalised_errors(making, experiment)[region]
-    return dots({label[:1].upper() + label[1:]: errors}, label="Normalised absolute error", unit="%")
+    return dots(
+        {label[:1].upper() + label[1:]: errors}, label="Normalised absolute error", unit="%"
+    )

@@ -36,6 +36,7 @@ class Published:
         note: What a reader of the number should know.
         text: The number with as many decimals as are printed.
         relation: ``<`` or ``>`` where no more than a bound is printed.
+        printed: ``spread``, ``low`` and ``high`` as they are printed, where they are.
     """
 
     value: float | None
@@ -47,6 +48,7 @@ class Published:
     note: str = ""
     text: str = ""
     relation: str = ""
+    printed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -198,5 +200,6 @@ def _cell(content: Any, quote: str) -> Published:
         note=content.get("note", ""),
         text=str(content.get("value", "")),
         relation=content.get("relation", ""),
+        printed={name: str(content[name]) for name in ("spread", "low", "high") if name in content},
         **numbers,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..text import csv_table, markdown_cell, markdown_table
+from ..text import NONE, csv_table, markdown_cell, markdown_table
 from .drawing_text import latex_figures, markdown_figures, plain_figures, state
 from .layout import Cell, Filled, PaperReport, shown, shown_published
 from .published import NOT_PUBLISHED, PublishedRow
@@ -108,14 +108,20 @@ def rich_view(
     for table in report.tables:
         view = Table(title=Text(_heading(table)), title_justify="left", title_style="bold")
         first, *rest = _header(table)
-        view.add_column(Text(first), overflow="fold")
+        longest = max((len(row.title) for row in table.published.rows.values()), default=0)
+        # However many columns there are, rows must be told apart.
+        view.add_column(Text(first), overflow="fold", min_width=min(longest + 2, 20))
         for title in rest:
             view.add_column(
                 Text(title), justify="right", style="dim" if title == "published" else ""
             )
-        for line in _lines(table, intervals=intervals):
-            view.add_row(*map(Text, line))
-        parts += [Text(""), view, *map(Text, _notes(report, table))]
+        lines = _lines(table, intervals=intervals)
+        for line in lines:
+            view.add_row(*(Text(NONE if cell == NOT_PUBLISHED else cell) for cell in line))
+        parts += [Text(""), view]
+        if any(NOT_PUBLISHED in line for line in lines):
+            parts.append(Text(f"{NONE}: {NOT_PUBLISHED}, or not there."))
+        parts += map(Text, _notes(report, table))
         parts += [
             Text(f"({i}) run: {text}", no_wrap=True, overflow="ignore")
             for i, text in _commands(table)
