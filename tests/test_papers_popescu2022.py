@@ -377,7 +377,7 @@ def test_figures_are_drawn_of_the_cases(made: Any, tmp_path: Path) -> None:
     svg = (tmp_path / "out" / "popescu2022-fig6.svg").read_text()
     assert "LV ROI" in svg
     assert "n = 3" in svg
-    assert "masks" in told["1"].why_not
+    assert "places within slices" in told["1"].why_not
 
 
 def test_figures_without_a_run_say_what_to_type(made: Any) -> None:

@@ -14,7 +14,7 @@ from benchmark.papers import load, report
 from benchmark.papers.drawing import draw_all
 from benchmark.papers.layout import Filled, PaperReport
 from benchmark.papers.text import markdown
-from benchmark.papers.xing2023 import METHODS
+from benchmark.papers.xing2023_runs import METHODS
 from benchmark.policies import Policy
 from benchmark.significance import wilcoxon
 from benchmark.table import read_runs

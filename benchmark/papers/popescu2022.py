@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from .. import averages
+from ..bootstrap import RESAMPLES
 from ..errors import DataError
-from ..policies import Policy
+from ..policies import Policy, case_means
 from ..results import Run
 from ..table import Quantity, tidy
 from ..text import number
@@ -160,7 +162,6 @@ def _table_1_text(making: Making) -> Filled:
 
 def _differences(making: Making) -> Iterator[str]:
     """Paired tests of the whole model against each ablation."""
-    from ..policies import case_means
     from ..significance import paired
 
     main = making.models.main.experiment
@@ -233,12 +234,11 @@ def _between_readers(making: Making) -> Cells:
         if keep.any():
             rows = tidy([replace(making.run, scores=scores[keep.to_numpy(dtype=bool)])])
             rows = rows[rows["role"].isin(list(making.roles)).to_numpy()]
-            from ..averages import cells as averaged
-            from ..bootstrap import RESAMPLES
-
             label = str(rows["label"].iloc[0]) if len(rows) else ""
             if label:
-                (mean,) = averaged(rows, [label], [quantity], making.policy, RESAMPLES, 0)[label]
+                (mean,) = averages.cells(rows, [label], [quantity], making.policy, RESAMPLES, 0)[
+                    label
+                ]
                 found["interobserver", column] = cell_of_mean(mean)
         found.setdefault(
             ("interobserver", column), Cell(missing="needs a data set with two readers")

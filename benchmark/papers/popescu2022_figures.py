@@ -49,7 +49,7 @@ def figures(making: Making) -> tuple[PaperFigure, ...]:
         {
             "1": PaperFigure(
                 "1", titles["1"],
-                missing="needs the masks themselves, of which runs keep areas and volumes alone",
+                missing="a map of places within slices, of which the tables of a run keep none",
             ),
             "6": PaperFigure(
                 "6", titles["6"],

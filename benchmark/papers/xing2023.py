@@ -6,50 +6,22 @@ number, and nothing was read off them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
-
-import pandas as pd
+from collections.abc import Collection, Iterator, Sequence
 
 from .. import averages
 from ..bootstrap import RESAMPLES
-from ..errors import DataError, UsageError
-from ..policies import Policy, case_means, resolve
+from ..errors import DataError
+from ..policies import Policy, case_means
 from ..results import Run
-from ..table import Quantity
-from .drawing import PaperFigure, figures_of
 from .layout import Cell, Filled, PaperReport
-from .published import Paper, load
-from .selection import Column, Experiment, command, experiments, one_dataset
-from .slices import cell_of_mean, heart_slices, slice_table, slice_values
+from .published import load
+from .selection import experiments, one_dataset
+from .slices import cell_of_mean, heart_slices
+from .xing2023_figures import figures
+from .xing2023_runs import OWN, TABLES, Making, choose
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+__all__ = ["report"]
 
-__all__ = ["METHODS", "report"]
-
-#: The paper's methods, in its order; the last is its own.
-METHODS = ("direct", "two_step", "mtl", "jdl")
-_OWN = "jdl"
-#: Beside a box there is no room for more.
-_SHORT = {"direct": "Direct", "two_step": "Two-step", "mtl": "MTL", "jdl": "JDL"}
-#: Table -> column -> what it is of.
-_TABLES: Mapping[str, Mapping[str, Quantity]] = {
-    "Figure 2": {
-        "slice": Quantity("scar", "dice", None, "slice"),
-        "volume": Quantity("scar", "dice"),
-    },
-    "Figure 4": {
-        "precision": Quantity("scar", "precision", None, "slice"),
-        "recall": Quantity("scar", "recall", None, "slice"),
-    },
-    "Text 4.2": {
-        "slice": Quantity("myocardium", "dice", None, "slice"),
-        "volume": Quantity("myocardium", "dice"),
-    },
-}
 #: Row of "Text 3.1, training" -> parameter of the method.
 _PARAMETERS = {
     "learning_rate": "learning_rate", "dropout": "dropout", "loss_weight": "myocardium_weight",
@@ -65,37 +37,6 @@ _SWAPPED = (
     "is found, as the paper's formulas say; its sentence on what a high value of each means has "
     "the two swapped."
 )
-
-
-@dataclass(frozen=True)
-class Making:
-    """What the tables are made from.
-
-    Attributes:
-        models: The experiment of each method, or what to type for it.
-        runs: Those of the four methods.
-        roles: Cases of which roles.
-        policy: What undefined values count as.
-        paper: The published numbers.
-    """
-
-    models: Mapping[str, Column]
-    runs: tuple[Run, ...]
-    roles: tuple[str, ...]
-    policy: Policy
-    paper: Paper
-
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """Rows of the paper's metrics."""
-        wanted = [quantity for columns in _TABLES.values() for quantity in columns.values()]
-        return slice_table(self.runs, self.roles, wanted)
-
-    @cached_property
-    def labels(self) -> Mapping[str, str]:
-        """Label of the rows of each method of which there are runs."""
-        return {name: model.experiment.label for name, model in self.models.items()
-                if model.experiment is not None}  # fmt: skip
 
 
 def report(
@@ -117,7 +58,7 @@ def report(
     """
     one_dataset(runs)
     known = experiments(runs)
-    models = _choose(known)
+    models = choose(known)
     used = tuple(run for e in models.values() if e.experiment for run in e.experiment.runs)
     for run in used:
         if not run.cases["role"].isin(list(roles)).any():
@@ -138,32 +79,9 @@ def report(
         head.append(f"Not methods of this paper, left aside: {', '.join(aside)}.")
     tables = (
         _table_data(making), _table_training(making),
-        *(_table_scores(making, name) for name in _TABLES),
+        *(_table_scores(making, name) for name in TABLES),
     )  # fmt: skip
-    return PaperReport(making.paper, tuple(head), tables, _figures(making))
-
-
-def _choose(known: Sequence[Experiment]) -> dict[str, Column]:
-    models: dict[str, Column] = {}
-    of_paper = [e for e in known if e.method in METHODS]
-    if not of_paper:
-        raise DataError(
-            f"None of these runs is of a method of xing2023: {', '.join(METHODS)}.",
-            f"Type '{_command(known[0], _OWN)}', and the same of the others.",
-        )
-    for name in METHODS:
-        found = [e for e in of_paper if e.method == name]
-        if len(found) > 1:
-            raise UsageError(
-                f"Method {name!r} was run as {' and '.join(repr(e.label) for e in found)}.",
-                "Name the runs of one of them.",
-            )
-        models[name] = Column(found[0]) if found else Column(None, _command(of_paper[0], name))
-    return models
-
-
-def _command(base: Experiment, method: str) -> str:
-    return command(base, {}, method)
+    return PaperReport(making.paper, tuple(head), tables, figures(making))
 
 
 def _table_data(making: Making) -> Filled:
@@ -192,16 +110,16 @@ def _table_data(making: Making) -> Filled:
 
 
 def _table_training(making: Making) -> Filled:
-    model = making.models[_OWN]
+    model = making.models[OWN]
     table = making.paper.tables["Text 3.1, training"]
     cells: dict[tuple[str, str], Cell] = {}
     for row, name in _PARAMETERS.items():
         if model.experiment is None:
-            cells[row, _OWN] = Cell(command=model.command)
+            cells[row, OWN] = Cell(command=model.command)
             continue
         value = model.experiment.parameters.get(name)
         number = None if value is None else float(value)
-        cells[row, _OWN] = Cell(
+        cells[row, OWN] = Cell(
             number, missing="not recorded", text="" if number is None else f"{number:g}"
         )
     notes = ["Ours: the parameters of the runs, which 'bench tune' may set for other data."]
@@ -212,11 +130,11 @@ def _table_training(making: Making) -> Filled:
             f"Backbone {backbone}, encoder weights {weights}; the paper's is TransUNet with a "
             "transformer trained on ImageNet-21k."
         )
-    return Filled(table, cells, tuple(notes), {_OWN: model.label})
+    return Filled(table, cells, tuple(notes), {OWN: model.label})
 
 
 def _table_scores(making: Making, name: str) -> Filled:
-    columns = _TABLES[name]
+    columns = TABLES[name]
     labels = list(making.labels.values())
     means = averages.cells(
         making.table, labels, list(columns.values()), making.policy, RESAMPLES, 0
@@ -241,10 +159,10 @@ def _compared(making: Making, name: str) -> Iterator[str]:
     """The paper's method against the others: paired over patients, Holm within the table."""
     from ..significance import holm, paired
 
-    if _OWN not in making.labels:
+    if OWN not in making.labels:
         return
     told, ps = [], []
-    for column, quantity in _TABLES[name].items():
+    for column, quantity in TABLES[name].items():
         rows = making.table[quantity.rows(making.table)]
         wide = (
             case_means(rows, making.policy)
@@ -254,9 +172,9 @@ def _compared(making: Making, name: str) -> Iterator[str]:
         )
         patients = wide.index.get_level_values("patient").to_numpy(dtype=str)
         for other, label in making.labels.items():
-            if other == _OWN:
+            if other == OWN:
                 continue
-            ours = wide[making.labels[_OWN]].to_numpy(dtype=float)
+            ours = wide[making.labels[OWN]].to_numpy(dtype=float)
             found = paired(ours, wide[label].to_numpy(dtype=float), patients)
             if found.difference is not None:
                 told.append((column, other, found))
@@ -266,40 +184,6 @@ def _compared(making: Making, name: str) -> Iterator[str]:
         test = found.note if p is None else "P " + ("< 0.001" if p < 0.001 else f"= {p:.3f}")
         title = making.paper.tables[name].columns[column]
         yield (
-            f"{title}: {_OWN} minus {other} {found.difference:+.3f}{interval} over "
+            f"{title}: {OWN} minus {other} {found.difference:+.3f}{interval} over "
             f"{found.n_patients} patients, Wilcoxon, Holm within this table: {test}."
         )
-
-
-def _figures(making: Making) -> tuple[PaperFigure, ...]:
-    drawn = {
-        "2": {"2": ("Figure 2", "slice", "Dice of the scar")},
-        "4": {
-            "4a": ("Figure 4", "precision", "Precision of the scar"),
-            "4b": ("Figure 4", "recall", "Recall of the scar"),
-        },
-    }
-    made: dict[str, list[PaperFigure]] = {}
-    missing = [name for name in METHODS if name not in making.labels]
-    lacking = f" No run of {', '.join(missing)} yet." if missing else ""
-    for number, panels in drawn.items():
-        made[number] = [
-            PaperFigure(
-                panel,
-                label,
-                "A dot for each slice with a left ventricle in which either mask has scar (mean "
-                f"over seeds); box: quartiles.{lacking}",
-                draw=partial(_boxes, making, _TABLES[table][column], label),
-            )
-            for panel, (table, column, label) in panels.items()
-        ]
-    return figures_of(making.paper, made)
-
-
-def _boxes(making: Making, quantity: Quantity, label: str) -> Figure:
-    from ..figures import box_strip
-
-    counted = resolve(making.table, making.policy)
-    values = {_SHORT[name]: slice_values(counted, making.labels[name], quantity)
-              for name in METHODS if name in making.labels}  # fmt: skip
-    return box_strip(values, label=label)
