@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+
 from .. import averages
 from ..bootstrap import RESAMPLES
 from ..errors import DataError
@@ -220,27 +223,21 @@ def _table_3(making: Making) -> Filled:
 
 
 def _between_readers(making: Making) -> Cells:
-    """The agreement of readers, where the data set has several."""
-    columns = {"dice": ("dice", None), "hd": ("hd", "slice")}
-    found: Cells = {}
-    for column, (metric, dim) in columns.items():
-        quantity = Quantity("myocardium", metric, dim, "slice")
-        scores = making.run.scores
-        if "reference" not in scores or "compared" not in scores:
-            continue
-        sides = {"reference", "prediction", "perfect_mask"}
-        keep = ~scores["reference"].isin(sides) & ~scores["compared"].isin(sides)
-        keep &= quantity.rows(scores)
-        if keep.any():
-            rows = tidy([replace(making.run, scores=scores[keep.to_numpy(dtype=bool)])])
-            rows = rows[rows["role"].isin(list(making.roles)).to_numpy()]
-            label = str(rows["label"].iloc[0]) if len(rows) else ""
-            if label:
-                (mean,) = averages.cells(rows, [label], [quantity], making.policy, RESAMPLES, 0)[
-                    label
-                ]
-                found["interobserver", column] = cell_of_mean(mean)
-        found.setdefault(
-            ("interobserver", column), Cell(missing="needs a data set with two readers")
-        )
-    return found
+    """The agreement of readers, where the data set has several: all runs have the same of it."""
+    sides = {"reference", "prediction", "perfect_mask"}
+    scores = making.run.scores
+    between = pd.Series(False, index=scores.index)
+    if {"reference", "compared"} <= set(scores):
+        between = ~scores["reference"].isin(sides) & ~scores["compared"].isin(sides)
+    quantities = [Quantity("myocardium", name, dim, "slice")
+                  for name, dim in (("dice", None), ("hd", "slice"))]  # fmt: skip
+    wanted = np.logical_or.reduce([q.rows(scores) for q in quantities])
+    rows = tidy([replace(making.run, scores=scores[between.to_numpy(dtype=bool) & wanted])])
+    rows = rows[rows["role"].isin(list(making.roles)).to_numpy(dtype=bool)]
+    if not len(rows):
+        missing = Cell(missing="needs a data set with two readers")
+        return {("interobserver", column): missing for column in ("dice", "hd")}
+    label = str(rows["label"].iloc[0])
+    means = averages.cells(rows, [label], quantities, making.policy, RESAMPLES, 0)[label]
+    return {("interobserver", column): cell_of_mean(mean)
+            for column, mean in zip(("dice", "hd"), means, strict=True)}  # fmt: skip
