@@ -197,7 +197,7 @@ def test_missed_slices_are_told_apart_from_distances(made: Any) -> None:
     # The other eight slices: (6 + 7 + 6 + 7 + 8 + 4 + 5 + 6) / 8.
     assert "Enhancement, HD (mm), total: 6.1 over the 8 of 9 slices" in notes
     # All nine have scar in the reference: the missed one is 0.
-    assert "Enhancement, Dice, total: 0.54 over the 9 slices" in notes
+    assert "Enhancement, BA (%) and Dice, total: 70.0 and 0.54 over the 9 slices" in notes
     assert "LV ROI, HD" not in notes
 
 

@@ -140,11 +140,12 @@ def _missed(making: Making) -> Iterator[str]:
                 f"of {found.counted} slices (of all seeds) where both masks have it. The others "
                 "have no distance, and the paper does not say what it takes for one."
             )
-        if region in ("scar", "core_scar") and found.dice is not None:
+        if region in ("scar", "core_scar") and found.dice is not None and found.ba is not None:
             yield (
-                f"{titles[f'{region}_dice'].title}, total: {number(found.dice, 2)} over the "
-                f"{found.n_dice} slices (of all seeds) where the reference has it; the paper "
-                "used slices 'with enhancement segmentation ground truth', perhaps only these."
+                f"{titles[f'{region}_ba'].title} and Dice, total: {number(100 * found.ba, 1)} and "
+                f"{number(found.dice, 2)} over the {found.n_there} slices (of all seeds) where the "
+                "reference has it; the paper used slices 'with enhancement segmentation ground "
+                "truth', perhaps only these."
             )
 
 

@@ -49,15 +49,16 @@ class BothThere:
         hd: Hausdorff distance where both masks have the region; None where they never do.
         n: In how many slices they do.
         counted: In how many at least one does.
-        dice: Dice where the reference has it; None where it never does.
-        n_dice: In how many slices it does.
+        ba, dice: Balanced accuracy and Dice where the reference has it; None where it never does.
+        n_there: In how many slices it does.
     """
 
     hd: float | None
     n: int
     counted: int
+    ba: float | None
     dice: float | None
-    n_dice: int
+    n_there: int
 
 
 class Making:
@@ -131,11 +132,15 @@ class Making:
         main = self.models.main.experiment
         rows = self.table[(self.table["label"] == (main.label if main else "")).to_numpy(bool)]
         hd = rows[Quantity(region, "hd", "slice", "slice").rows(rows)]
-        dice = rows[Quantity(region, "dice", None, "slice").rows(rows)]
         there = hd[(hd["status"] == "ok").to_numpy(dtype=bool)]
-        given = dice[dice["status"].isin(["ok", "pred_empty"]).to_numpy(dtype=bool)]
+        given = rows[rows["status"].isin(["ok", "pred_empty"]).to_numpy(dtype=bool)]
+        ba, dice = (
+            given.loc[Quantity(region, metric, None, "slice").rows(given), "value"]
+            for metric in ("balanced_accuracy", "dice")
+        )
         counted = resolve(hd, Policy.WORST_CASE)["value"].notna().sum()
         return BothThere(
             float(there["value"].mean()) if len(there) else None, len(there), int(counted),
-            float(given["value"].mean()) if len(given) else None, len(given),
+            float(ba.mean()) if len(ba) else None, float(dice.mean()) if len(dice) else None,
+            len(dice),
         )  # fmt: skip
