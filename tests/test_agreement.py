@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.agreement import icc_average_agreement
+from benchmark.agreement import IccKind, icc, icc_average_agreement
+from benchmark.errors import UsageError
 
 #: Six targets by four judges (Shrout and Fleiss 1979, their Table 2).
 SHROUT_FLEISS = np.array(
@@ -73,3 +74,108 @@ def test_perfect_agreement_is_one_without_an_interval() -> None:
     found = icc_average_agreement(np.repeat(np.arange(5.0)[:, None], 3, axis=1))
     assert found.value == pytest.approx(1.0)
     assert (found.low, found.high) == (None, None)
+
+
+#: Kind of ours -> name of pingouin's, value of Shrout and Fleiss, as printed.
+KINDS: list[tuple[IccKind, str, float]] = [
+    ("ICC(1)", "ICC(1,1)", 0.1657),
+    ("ICC(A,1)", "ICC(A,1)", 0.2898),
+    ("ICC(C,1)", "ICC(C,1)", 0.7148),
+    ("ICC(1,k)", "ICC(1,k)", 0.4428),
+    ("ICC(A,k)", "ICC(A,k)", 0.6201),
+    ("ICC(C,k)", "ICC(C,k)", 0.9093),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), KINDS)
+def test_the_six_of_shrout_and_fleiss(kind: IccKind, name: str, value: float) -> None:
+    found = icc(SHROUT_FLEISS, kind)
+    assert found.value == pytest.approx(value, abs=5e-5)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < value < found.high
+
+
+@pytest.mark.filterwarnings("ignore")  # pingouin's own, of pandas
+@pytest.mark.parametrize(("kind", "name", "value"), KINDS)
+@pytest.mark.parametrize(("n", "k"), [(6, 4), (30, 2), (12, 3)])
+def test_each_of_the_six_is_that_of_pingouin(
+    kind: IccKind, name: str, value: float, n: int, k: int
+) -> None:
+    """Its values in full, its intervals to the two decimals it rounds them to."""
+    pandas = pytest.importorskip("pandas")
+    pingouin = pytest.importorskip("pingouin", reason="pingouin is not installed")
+    rng = np.random.default_rng(n)
+    ratings = rng.normal(0, 2, (n, 1)) + rng.normal(0, 1, (n, k)) + rng.normal(0, 0.5, k)
+    long = pandas.DataFrame(
+        {
+            "subject": np.repeat(np.arange(n), k),
+            "rater": np.tile(np.arange(k), n),
+            "rating": ratings.ravel(),
+        }
+    )
+    table = pingouin.intraclass_corr(long, "subject", "rater", "rating").set_index("Type")
+    theirs = table.loc[name]
+    found = icc(ratings, kind)
+    assert found.value == pytest.approx(theirs["ICC"], abs=1e-9)
+    ends = theirs["CI95"] if "CI95" in theirs else theirs["CI95%"]
+    assert (found.low, found.high) == pytest.approx(tuple(ends), abs=0.0051)
+
+
+@pytest.mark.parametrize("kind", ["ICC(1)", "ICC(C,1)"])
+def test_the_exact_intervals_cover_the_truth_in_95_of_100_draws(kind: IccKind) -> None:
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(1000):
+        ratings = rng.normal(0, 1, (15, 1)) + rng.normal(0, 1, (15, 3))
+        found = icc(ratings, kind)
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= 0.5 <= found.high
+    assert held / 1000 == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_shift_leaves_consistency_alone() -> None:
+    shifted = SHROUT_FLEISS + np.array([0.0, 5.0, 0.0, 0.0])
+    ours, theirs = icc(SHROUT_FLEISS, "ICC(C,1)"), icc(shifted, "ICC(C,1)")
+    assert ours.value == pytest.approx(theirs.value)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), KINDS)
+@pytest.mark.parametrize(
+    ("ratings", "expected"),
+    [
+        (np.ones((4, 3)), None),
+        (np.ones((1, 3)), None),
+        (np.arange(4.0)[:, None], None),
+        (np.empty((0, 2)), None),
+        (np.repeat(np.arange(5.0)[:, None], 3, axis=1), 1.0),
+    ],
+    ids=["all equal", "one subject", "one rater", "nothing", "perfect"],
+)
+def test_what_has_no_coefficient_or_interval_says_why(
+    kind: IccKind, name: str, value: float, ratings: np.ndarray, expected: float | None
+) -> None:
+    found = icc(ratings, kind)
+    assert found.value == (None if expected is None else pytest.approx(expected))
+    assert (found.low, found.high) == (None, None)
+    assert found.note
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), KINDS)
+def test_raters_who_only_contradict_each_other_stay_below_zero(
+    kind: IccKind, name: str, value: float
+) -> None:
+    """Subjects have equal means: nothing of the variance is between them."""
+    found = icc(np.array([[1.0, 3.0], [3.0, 1.0], [1.0, 3.0], [3.0, 1.0]]), kind)
+    if kind.endswith("k)"):
+        assert found.value is None
+    else:
+        assert found.value is not None
+        assert found.value <= -0.99
+
+
+def test_there_is_no_seventh() -> None:
+    with pytest.raises(UsageError, match="There is no 'ICC\\(2,1\\)'"):
+        icc(SHROUT_FLEISS, "ICC(2,1)")  # type: ignore[arg-type]

@@ -228,7 +228,7 @@ def near(*values: float) -> list[Any]:
 def test_success_is_counted_by_location_without_patients_whom_both_failed_in(
     pair: tuple[Path, Path],
 ) -> None:
-    """D fails everywhere in both; of a, the first slice, which is the apex's, without fusion."""
+    """The last fails everywhere in both; of a, the apex's slice without fusion."""
     found = filled("fahmy2021", *pair)
     for column, n, none in (("apical", 3, 2), ("middle", 3, 3), ("basal", 3, 3), ("all", 9, 8)):
         assert cells(found, "3", column, "all_total", "all_fusion", "all_none") == [n, n, none]
@@ -304,7 +304,9 @@ def test_a_missing_method_is_a_command_in_cells_and_figures(pair: tuple[Path, Pa
     assert table(found, "2").commands() == [command]
     assert table(found, "2").cell("all_p", "none").command == command
     assert cells(found, "2", "fusion", "all_slices", "all_scar_slope") == [9, pytest.approx(0.5)]
-    assert table(found, "2").cell("all_scar_slope", "fusion_common").value is None
+    for number, row in (("2", "all_scar_slope"), ("Text: agreement", "scar_bias")):
+        assert table(found, number).cell(row, "fusion_common").command == command
+        assert table(found, number).cell(row, "fusion_all").value is not None
     states = {figure.number: figure.why_not for figure in found.figures}
     assert states["3a"] == ""
     assert states["3b"] == f"not drawn: no run yet; run: {command}"
@@ -408,7 +410,7 @@ def test_runs_of_other_methods_are_told_what_to_type(made: Made, paper: str) -> 
 
 def test_data_without_scar_and_two_experiments_are_refused(made: Made) -> None:
     with pytest.raises(DataError, match="'maps' has no scar"):
-        filled("fahmy2021", made("fusion", dataset="maps", record={"annotates": ["myocardium"]}))
+        filled("fahmy2021", made("mapping", dataset="maps", record={"annotates": ["myocardium"]}))
     other = made("fusion", record={"group": "other", "key": "o"},
                  method_record={"parameters": {"size": 3}, "asked": {"size": 3}})  # fmt: skip
     with pytest.raises(UsageError, match=r"'fusion\[size=3\]' could fill the same cells"):
@@ -443,3 +445,34 @@ def test_all_formats_say_all_cells(slabs: tuple[Path, Path]) -> None:
     assert (slope["published"], slope["published_low"]) == ("0.8", "0.74")
     assert "\\%LGE" in latex(found)
     assert "no such site in this data" in markdown(found)
+
+
+def test_the_terminal_shows_what_is_not_published_as_a_dash(pair: tuple[Path, Path]) -> None:
+    from rich.console import Console
+
+    from benchmark.papers.text import rich_view
+
+    out = io.StringIO()
+    found = filled("fahmy2021", *pair)
+    Console(file=out, width=100, color_system=None).print(rich_view(found), crop=False)
+    shown = out.getvalue()
+    assert "not published as a number" in shown
+    assert shown.count("published ┃") >= 4
+    assert "Figure 3a. %Scar with LGE-cine fusion: drawn with --figures DIR" in shown
+
+
+def test_a_run_without_any_answer_is_no_agreement(made: Made, tmp_path: Path) -> None:
+    """Every statistic is undefined, and says why; nothing is a good number."""
+    cases = {"d": CASES["d"]}
+    found = filled("fahmy2021", made("fusion", cases=cases), made("lge_only", cases=cases))
+    assert cells(found, "Text: patients", "none", "n_patients", "n_segmented") == [1, 0]
+    two = table(found, "2")
+    for row in ("all_scar_slope", "all_scar_r", "all_accuracy", "all_slices"):
+        assert two.cell(row, "fusion").value is None
+        assert two.cell(row, "fusion").missing
+    for row in ("scar_bias", "scar_within", "scar_intercept"):
+        assert table(found, "Text: agreement").cell(row, "none").missing
+    from benchmark.papers.drawing import draw_all
+
+    drawn = list(draw_all("fahmy2021", found.figures, tmp_path / "pictures"))
+    assert sum(bool(one.files) for one in drawn) == 8  # they say that there is nothing

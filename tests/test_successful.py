@@ -151,3 +151,12 @@ def test_runs_on_other_cases_and_entries_are_refused(make_run) -> None:
     (a.source / "counts.parquet").unlink()
     with pytest.raises(DataError, match="no counts"):
         successful_features(a)
+
+
+def test_a_run_from_before_there_were_segments_reads_as_one_without(make_run) -> None:
+    run = run_of(make_run, "one", {"p": FIRST})
+    path = run.source / "features.parquet"
+    old = pd.read_parquet(path).drop(columns="segment")
+    old.to_parquet(path)
+    assert load_run(run.source).features["segment"].isna().all()
+    assert successful_features(load_run(run.source)).equals(successful_features(run))

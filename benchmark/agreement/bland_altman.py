@@ -118,10 +118,10 @@ def limit_factors(n: int, z: float = Z) -> tuple[float, float]:
         n: Differences, at least 2.
         z: Of the limit.
     """
-    from scipy.stats import nct
+    from scipy.special import nctdtrit
 
     root = math.sqrt(n)
-    low, high = (float(nct.ppf(p, n - 1, z * root)) / root for p in (_TAIL, 1 - _TAIL))
+    low, high = (float(nctdtrit(n - 1, z * root, p)) / root for p in (_TAIL, 1 - _TAIL))
     return low, high
 
 

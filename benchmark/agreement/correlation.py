@@ -113,8 +113,9 @@ def concordance(x: ArrayLike, y: ArrayLike) -> Correlation:
         + 2 * c**3 * (1 - c) * u2 / r
         - c**4 * u2 * u2 / (2 * r * r)
     ) / (n - 2)
-    if variance <= 0:  # pairs on a line beside that of identity: only the shift is uncertain
-        return Correlation(value, None, None, None, n, "no interval: its variance is not positive")
+    if variance < 1e-12:
+        # On a line that crosses that of identity at the mean: nothing scatters.
+        return Correlation(value, None, None, None, n, "no interval: all pairs lie on a line")
     half = _z() * math.sqrt(variance) / (1 - c * c)
     return Correlation(c, math.tanh(math.atanh(c) - half), math.tanh(math.atanh(c) + half), None, n)
 

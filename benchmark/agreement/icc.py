@@ -7,6 +7,7 @@ test holds both against each other.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -152,14 +153,21 @@ def _agreement(ms: _Squares, n: int, k: int, *, average: bool) -> Icc:
     single = (rows - error) / (rows + (k - 1) * error + k * shift)
     a = k * single / (n * (1 - single))
     b = 1 + k * single * (n - 1) / (n * (1 - single))
-    freedom = (a * columns + b * error) ** 2 / (
-        (a * columns) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
-    )
+    spread = (a * columns) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
+    if not spread:
+        return Icc(value, None, None, n, k, "no interval: no variance but the raters' own")
+    freedom = (a * columns + b * error) ** 2 / spread
     tail = 1 - (1 - LEVEL) / 2
     upper, lower = float(fdtri(n - 1, freedom, tail)), float(fdtri(freedom, n - 1, tail))
     between = k * columns + (k * n - k - n) * error
-    low = n * (rows - upper * error) / (upper * between + n * rows)
-    high = n * (lower * rows - error) / (between + n * lower * rows)
+    # Where subjects differ by less than their ratings do, the approximation may break down.
+    ends = (upper * between + n * rows, between + n * lower * rows)
+    if not all(0 < end < math.inf for end in ends):
+        return Icc(value, None, None, n, k, "no interval: too little variance between subjects")
+    low = n * (rows - upper * error) / ends[0]
+    high = n * (lower * rows - error) / ends[1]
+    if not low <= single <= high:
+        return Icc(value, None, None, n, k, "no interval: too little variance between subjects")
     if not average:
         return Icc(value, low, high, n, k)
     if 1 + (k - 1) * low <= 0:

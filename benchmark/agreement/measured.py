@@ -123,14 +123,16 @@ def _of_run(run: Run, source: str, features: Sequence[str], roles: Sequence[str]
     recorded = {(str(f), str(v)) for f, v in mine[["feature", "level"]].drop_duplicates().values}
     expected = []
     for feature in dict.fromkeys(features):
-        whole = cases[["case"]].assign(feature=feature, level="volume", slice=pd.NA)
+        none = pd.array([pd.NA] * len(cases), dtype="Int64")
+        whole = cases[["case"]].assign(feature=feature, level="volume", slice=none)
         levels = [level for level in THIRDS if (feature, level) in recorded]
         if (feature, "volume") in recorded or (feature, "slice") not in recorded:
             expected += [whole.assign(level=level) for level in ("volume", *levels)]
         else:
             slices = mine[((mine["feature"] == feature) & (mine["level"] == "slice")).to_numpy()]
-            expected.append(slices[["case", "feature", "level", "slice"]].drop_duplicates())
-    keys = pd.concat(expected).astype({"slice": "Int64"})
+            keys = slices[["case", "feature", "level", "slice"]].drop_duplicates()
+            expected.append(keys.astype({"slice": "Int64"}))
+    keys = pd.concat(expected)
     on = ["case", "feature", "level", "slice"]
     sides = []
     for name, given in (("reference", "reference"), ("value", source)):

@@ -45,10 +45,12 @@ def proportion(k: int, n: int, method: IntervalMethod = "wilson") -> Proportion:
         return Proportion(None, None, None, k, n)
     if method == "wilson":
         found = wilson(k, n, LEVEL)
-        return Proportion(found.value, found.low, found.high, k, n)
+        # None of n is at least nothing, and all at most all, whatever rounding makes of it.
+        low, high = (0.0 if not k else found.low), (1.0 if k == n else found.high)
+        return Proportion(found.value, low, high, k, n)
     from scipy.special import betaincinv
 
     tail = (1 - LEVEL) / 2
-    low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
-    high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
-    return Proportion(k / n, low, high, k, n)
+    below = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+    above = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+    return Proportion(k / n, below, above, k, n)

@@ -82,25 +82,26 @@ def regression(x: ArrayLike, y: ArrayLike, *, origin: bool) -> Regression:
     sse = float(residual @ residual)
     about_zero, about_mean = float(b @ b), float(((b - b.mean()) ** 2).sum())
     r2 = None if vanishes(about_mean, about_zero) else 1 - sse / about_mean
-    fit = (r2, 1 - sse / about_zero if about_zero else None, n, origin)
+    uncentred = 1 - sse / about_zero if about_zero else None
     freedom, none = n - 1 - (not origin), (None, None, None)
     if not freedom:
         note = "no interval: as many pairs as coefficients"
-        return Regression(slope, *none, intercept, *none, *fit, note)
+        return Regression(slope, *none, intercept, *none, r2, uncentred, n, origin, note)
     if vanishes(sse, about_zero):
         # An interval of no width would claim that the next case lies on the line as well.
         note = "no interval: all pairs lie on the line"
-        return Regression(slope, *none, intercept, *none, *fit, note)
+        return Regression(slope, *none, intercept, *none, r2, uncentred, n, origin, note)
     from scipy.special import stdtrit
 
     t = float(stdtrit(freedom, 1 - (1 - LEVEL) / 2))
     variance = sse / freedom
     se = float(np.sqrt(variance / sxx))
-    of_intercept: tuple[float | None, float | None, float | None] = (None, None, None)
-    if not origin:
-        at = float(np.sqrt(variance * (1 / n + x0**2 / sxx)))
-        of_intercept = (intercept - t * at, intercept + t * at, at)
-    return Regression(slope, slope - t * se, slope + t * se, se, intercept, *of_intercept, *fit)
+    intervals = (slope - t * se, slope + t * se, se)
+    if origin:
+        return Regression(slope, *intervals, intercept, *none, r2, uncentred, n, origin)
+    at = float(np.sqrt(variance * (1 / n + x0**2 / sxx)))
+    of_intercept = (intercept - t * at, intercept + t * at, at)
+    return Regression(slope, *intervals, intercept, *of_intercept, r2, uncentred, n, origin)
 
 
 def slope_interval(

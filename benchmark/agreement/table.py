@@ -103,8 +103,9 @@ def agreement_table(
                                  "stratum": stratum, "policy": policy.value}  # fmt: skip
                         found.append(facts | _row(mine, feature, policy, interval, resamples, seed))
     table = pd.DataFrame(found)
-    counts = [c for c in table if c.startswith("n_") or c.endswith(("_k", "_n"))]
-    numbers = [c for c in table if c not in _TEXT and c not in counts]
+    names = [str(name) for name in table.columns]
+    counts = [name for name in names if name.startswith("n_") or name.endswith(("_k", "_n"))]
+    numbers = [name for name in names if name not in _TEXT and name not in counts]
     return table.astype(dict.fromkeys(counts, "Int64") | dict.fromkeys(numbers, "float64"))
 
 
@@ -243,7 +244,7 @@ def _note(
         unanswered = len(applies) - len(kept) - lost
         said += [f"{unanswered} without an answer left out"] * bool(unanswered)
     missing = int((kept["missing"] > 0).sum())
-    said += [f"{missing} unanswered in some seed"] * bool(missing)
+    said += [f"{missing} without a value in some seed"] * bool(missing)
     if not len(kept):
         return "; ".join([*said, "no pair"])
     about: dict[str, list[str]] = {}

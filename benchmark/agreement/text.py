@@ -21,7 +21,7 @@ __all__ = ["agreement_csv", "agreement_markdown", "agreement_view", "explanation
 _HEADER = ("cases", "slope (origin)", "slope", "intercept", "r", "CCC", "bias [limits]",
            "ICC(A,1)", "MAE", "nMAE %")  # fmt: skip
 _CUT_HEADER = ("sensitivity %", "specificity %", "accuracy %", "PPV %", "NPV %")
-_Row = Mapping[str, Any]
+_Row = Mapping[Any, Any]
 
 
 def explanation(table: pd.DataFrame) -> str:
@@ -193,9 +193,11 @@ def _notes(table: pd.DataFrame) -> list[str]:
     """What the rows say of themselves: each sentence once, with whom it is about."""
     about: dict[tuple[str, str, str], list[str]] = {}
     for row in table.to_dict("records"):
-        if row["note"]:
+        # The tables show no ratio, so that why there is none says nothing here.
+        note = "; ".join(p for p in str(row["note"]).split("; ") if not p.startswith("ratio: "))
+        if note:
             where = "" if row["by"] == ALL else f", {_words(str(row['by']))} {row['stratum']}"
-            key = (str(row["feature"]), where, str(row["note"]))
+            key = (str(row["feature"]), where, note)
             about.setdefault(key, []).append(str(row["label"]))
     return [
         f"{feature}{where}, {_listed(labels)}: {note}."

@@ -7,15 +7,18 @@ matplotlib is loaded when something is drawn.
 
 from __future__ import annotations
 
-from .agreement_plots import bland_altman_plot, regression_plot
+from .agreement_plots import regression_plot
 from .bars import bars_with_letters
+from .bland_altman import bland_altman_plot
 from .classes import stacked_classes
-from .distributions import box_strip, dots, order_by_median, split_violins, violins
+from .distributions import box_strip, dots, order_by_median
 from .levels import level_histograms
 from .output import save, svg_text
 from .pareto import front, pareto
-from .podium import blobs, podium, significance_map
+from .podium import blobs, podium
+from .significance_map import significance_map
 from .style import COLUMN_MM, PAGE_MM, colours
+from .violins import split_violins, violins
 
 __all__ = [
     "COLUMN_MM",

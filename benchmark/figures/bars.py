@@ -53,8 +53,12 @@ def bars_with_letters(
             for name, (value, _, _) in known.items()
             if value is not None
         )
+        names = [[plain(name), *([f"(n = {n[name]})"] if name in n else [])] for name in bars]
+        # About 1.5 mm a letter: names that do not fit beside each other are turned.
+        turned = max(len(line) for lines in names for line in lines) * len(names) * 1.5 > width_mm
+        room = 1.5 * max(map(len, map(" ".join, names))) if turned else 0.0
         figure = sheet(title or label, f"Bars of {with_unit(label, unit)}. {said}.", width_mm,
-                       height_mm)  # fmt: skip
+                       height_mm + room)  # fmt: skip
         axes = figure.add_subplot()
         tone = colours(bars)
         tops = [v for bar in known.values() for v in bar if v is not None and _number(v)]
@@ -77,11 +81,8 @@ def bars_with_letters(
         axes.axhline(0, color=INK, lw=0.6)
         axes.set_ylim(low - (0.06 * reach if low < 0 else 0), high + 0.12 * reach)
         axes.set_xlim(-0.6, len(bars) - 0.4)
-        names = [plain(name) + (f" (n = {n[name]})" if name in n else "") for name in bars]
-        tilted = max(map(len, names)) * len(names) > width_mm * 0.75
-        if not tilted:
-            names = [name.replace(" (n =", "\n(n =") for name in names]
-        axes.set_xticks(range(len(bars)), names, rotation=90 if tilted else 0)
+        axes.set_xticks(range(len(bars)), [(" " if turned else "\n").join(x) for x in names],
+                        rotation=90 if turned else 0)  # fmt: skip
         axes.tick_params(axis="x", length=0)
         axes.grid(visible=False, axis="x")
         drawn = any(down is not None for _, down, _ in known.values())

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .style import INK, MUTED, PAGE_MM, SMALL, name_rows, nothing, plain, settings, sheet
+from .style import INK, MUTED, PAGE_MM, PAPER, SMALL, name_rows, nothing, plain, settings, sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["stacked_classes"]
 
-#: From bad to good: dark orange over pale to dark blue, told apart in grey by the hatching of none.
+#: From bad to good: dark orange over pale to dark blue; what is undefined is hatched.
 _TONES = ("#c2500a", "#f0b27a", "#8fb4e0", "#1f4fa8")
+_BEHIND = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
 _ON = ("#ffffff", "#10131a", "#10131a", "#ffffff")
 
 
@@ -67,12 +68,15 @@ def stacked_classes(
                 share = 100 * n / totals[method]
                 if not share:
                     continue
-                style = {"color": tone} if tone else {"fc": "none", "ec": MUTED, "hatch": "////"}
+                style: Any = (
+                    {"color": tone} if tone else {"fc": "none", "ec": MUTED, "hatch": "////"}
+                )
                 axes.barh(i, share, 0.72, left, lw=0.4, **style)
                 if share >= 5:
                     on = INK if tone is None else on
                     axes.text(left + share / 2, i, f"{share:.0f}", ha="center", va="center",
-                              fontsize=SMALL, color=on)  # fmt: skip
+                              fontsize=SMALL, color=on,
+                              bbox=None if tone else _BEHIND)  # fmt: skip
                 left += share
         for name, tone, _ in parts:
             style = {"color": tone} if tone else {"fc": "none", "ec": MUTED, "hatch": "////"}

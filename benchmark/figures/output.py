@@ -162,4 +162,3 @@ def _rounded(match: re.Match[str]) -> str:
 
 def _attributes(attributes: dict[str, str]) -> str:
     return "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
-

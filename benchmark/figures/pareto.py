@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -156,15 +157,17 @@ def _label(
     per_point = figure.dpi / 72
     frame = axes.get_window_extent(renderer)
     at = {name: axes.transData.transform(point) for name, point in known.items()}
-    half = 3.2 * per_point
+    half = 3.4 * per_point
     taken = [(x - half, y - half, x + half, y + half) for x, y in at.values()]
+    taken += _along([at[name] for name in best], per_point)
     for name in sorted(known, key=lambda n: (n not in best, n)):
-        words = axes.text(0, 0, plain(name, 24), fontsize=SMALL, zorder=5)
+        weight = "bold" if name in best else "normal"
+        words = axes.text(0, 0, plain(name, 24), fontsize=SMALL, weight=weight)
         box = words.get_window_extent(renderer)
         x, y = at[name]
         found: tuple[float, float, float] | None = None
         least = np.inf
-        for radius in (5, 9, 14, 20, 28, 38):
+        for radius in (5.0, 9.0, 14.0, 20.0, 28.0, 38.0):
             for angle in (0, 180, 90, 270, 45, 135, 315, 225, 20, 160, 340, 200):
                 far = radius * per_point
                 left = x + far * np.cos(np.deg2rad(angle))
@@ -187,8 +190,18 @@ def _label(
         line = {"arrowstyle": "-", "lw": 0.4, "color": MUTED, "shrinkA": 0, "shrinkB": 2}
         axes.annotate(plain(name, 24), known[name], offset, textcoords="offset points",
                       fontsize=SMALL, zorder=5, color=INK,
-                      weight="bold" if name in best else "normal",
+                      weight=weight,
                       arrowprops=line if radius > 9 else None)  # fmt: skip
+
+
+def _along(steps: Sequence[Any], per_point: float) -> list[tuple[float, float, float, float]]:
+    """The boxes that the front's steps fill."""
+    boxes = []
+    for (x, y), (right, up) in pairwise(steps):
+        low, high = min(y, up), max(y, up)
+        boxes.append((x, y - per_point, right, y + per_point))
+        boxes.append((right - per_point, low, right + per_point, high))
+    return boxes
 
 
 def _overlap(one: Any, two: Any) -> float:

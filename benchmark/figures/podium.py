@@ -1,4 +1,4 @@
-"""Who stands where: ranks in each case, ranks in resamples, and who is significantly better.
+"""Who stands where: places in each case, and ranks in resamples of the patients.
 
 The drawings follow challengeR's ideas (Wiesenfarth et al., Sci Rep 2021;11:2369).
 """
@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from .style import (
     COLUMN_MM,
     INK,
+    MARKS,
     MUTED,
     PAGE_MM,
-    PALETTE,
     PAPER,
     QUIET,
     SMALL,
@@ -27,12 +27,13 @@ from .style import (
     plain,
     settings,
     sheet,
+    with_unit,
 )
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Stability", "blobs", "podium", "significance_map"]
+__all__ = ["Stability", "blobs", "podium"]
 
 
 class Stability(Protocol):
@@ -65,65 +66,78 @@ class Stability(Protocol):
 
 def podium(
     names: Sequence[str],
-    case_ranks: ArrayLike,
+    values: ArrayLike,
     *,
+    label: str,
+    better: str = "higher",
+    unit: str = "",
     title: str = "",
     places: int | None = None,
     width_mm: float = PAGE_MM,
 ) -> Figure:
-    """In each case every method takes a place; lines join a case, bars count who took a place.
+    """In each case every method takes a place with its value; bars count who took which place.
 
-    Ties within a case are broken for the drawing in the order of ``names``, as a podium has one
-    step for one method; the ranks themselves share.
+    A line joins the values of one case. Equal values take places in the order of ``names``, as a
+    step of a podium holds one; ranks elsewhere share. An undefined value takes one of the last
+    places, is counted in the bars, and has no dot: give values in which a rightly empty answer is
+    perfect (``filled`` of :class:`benchmark.ranking.CaseMatrix`).
 
     Args:
         names: The methods, best first: that is their order within each place.
-        case_ranks: ``(case, method)``, 1 is best; NaN where a method has no rank in a case.
+        values: ``(case, method)``; NaN is undefined, and a case without any value does not count.
+        label: What the values are.
+        better: ``higher``, ``lower`` or ``zero``.
+        unit: Of the values.
         title: Stands above.
         places: How many places are drawn; by default all, at most 8, and the foot says so.
         width_mm: Of the figure.
     """
-    ranks = np.asarray(case_ranks, dtype=np.float64).reshape(-1, len(names))
-    ranks = ranks[~np.isnan(ranks).all(axis=1)]
+    from matplotlib.ticker import MaxNLocator
+
+    height = np.asarray(values, dtype=np.float64).reshape(-1, len(names))
+    height = height[np.isfinite(height).any(axis=1)]
     with settings():
-        if not ranks.size:
-            return nothing(title or "podium", "no case has ranks", width_mm)
+        if not height.size:
+            return nothing(title or label, f"no value of {label} is defined", width_mm)
         shown = min(len(names), 8 if places is None else places)
-        steps = np.where(np.isnan(ranks), -1, _places(ranks))
+        steps = _places({"higher": -height, "lower": height}.get(better, np.abs(height)))
         tone, mark = colours(names), marks(names)
-        wins = [f"{plain(n)} is first in {int((steps[:, j] == 0).sum())} of {len(ranks)} cases"
+        wins = [f"{plain(n)} is first in {int((steps[:, j] == 0).sum())} of {len(height)} cases"
                 for j, n in enumerate(names)]  # fmt: skip
         figure = sheet(title or "Podium", "Podium plot. " + "; ".join(wins) + ".", width_mm,
-                       92 + 4 * -(-len(names) // 4))  # fmt: skip
+                       92 + 4 * -(-len(names) // 5))  # fmt: skip
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
         inner = np.linspace(0.1, 0.9, len(names)) if len(names) > 1 else np.array([0.5])
-        height = ranks + 0.0
-        for case in range(len(ranks)):
-            mine = [(steps[case, j] + inner[j], height[case, j]) for j in range(len(names))
-                    if 0 <= steps[case, j] < shown]  # fmt: skip
-            mine.sort()
-            top.plot(*zip(*mine, strict=True), color=INK, lw=0.35, alpha=0.22, zorder=1)
+        for mine, at in zip(height, steps, strict=True):
+            order = np.argsort(at)[:shown]
+            top.plot(at[order] + inner[order], mine[order], color=INK, lw=0.35, alpha=0.22,
+                     zorder=1)  # fmt: skip
         for j, name in enumerate(names):
-            here = (steps[:, j] >= 0) & (steps[:, j] < shown)
+            here = steps[:, j] < shown
             top.plot(steps[here, j] + inner[j], height[here, j], ls="none", marker=mark[name],
                      ms=3.0, mfc=tone[name], mec=PAPER, mew=0.3, zorder=3,
                      label=plain(name, 24))  # fmt: skip
             bars = [int((steps[:, j] == place).sum()) for place in range(shown)]
             bottom.bar(np.arange(shown) + inner[j], bars, 0.7 / max(2, len(names)),
-                       color=tone[name])  # fmt: skip
+                       color=tone[name], hatch=None if mark[name] == MARKS[0] else "/" * 9,
+                       lw=0)  # fmt: skip
         for axes in (top, bottom):
             for place in range(shown + 1):
-                axes.axvline(place, color=INK, lw=0.6, alpha=QUIET)
+                axes.axvline(place, color=INK, lw=0.6, alpha=2 * QUIET)
             axes.grid(visible=False, axis="x")
             axes.set_xlim(0, shown)
         top.tick_params(bottom=False, labelbottom=False)
-        top.invert_yaxis()
-        top.set_ylabel("rank in the case")
-        bottom.set_ylabel(f"cases (of {len(ranks)})")
+        if better == "lower":
+            top.invert_yaxis()
+        top.set_ylabel(with_unit(label, unit))
+        bottom.set_ylabel(f"cases (of {len(height)})")
+        bottom.yaxis.set_major_locator(MaxNLocator(integer=True))
         bottom.tick_params(axis="x", length=0)
         bottom.set_xticks(np.arange(shown) + 0.5, [str(place + 1) for place in range(shown)])
-        left = len(names) - shown
-        bottom.set_xlabel("place" + (f" (places after {shown} not drawn)" if left > 0 else ""))
+        missing = int(np.isnan(height).sum())
+        notes = [f"places after {shown} not drawn"] if len(names) > shown else []
+        notes += [f"{missing} undefined values take last places, without a dot"] if missing else []
+        bottom.set_xlabel(with_unit("place in the case", note="; ".join(notes)))
         figure.legend(*top.get_legend_handles_labels(), loc="outside lower center",
                       ncols=min(len(names), 5), handletextpad=0.2, columnspacing=1.2)  # fmt: skip
         if title:
@@ -169,79 +183,16 @@ def blobs(stability: Stability, *, title: str = "", width_mm: float = COLUMN_MM)
         axes.grid(visible=False, axis="y")
         ticks = np.arange(1, len(names) + 1)
         axes.set_xticks(ticks[:: 1 if len(names) <= 16 else 2])
-        axes.set_xlabel(
-            f"rank in {int(counts[0].sum())} resamples of the patients\n"
-            "(area: share; line: 95 %; cross: median; ring: all cases)"
+        axes.set_xlabel("rank")
+        figure.supxlabel(
+            f"{int(counts[0].sum())} resamples of the patients: area is their share,\n"
+            "line 95 %, cross the median; ring: rank of all cases",
+            fontsize=SMALL,
+            color=MUTED,
         )
         if title:
             axes.set_title(plain(title, 80))
         return figure
-
-
-def significance_map(
-    names: Sequence[str],
-    p_matrix: ArrayLike,
-    *,
-    alpha: float = 0.05,
-    one_sided: bool = True,
-    title: str = "",
-    width_mm: float = COLUMN_MM,
-) -> Figure:
-    """Which row is significantly better than which column.
-
-    Args:
-        names: The methods, best first.
-        p_matrix: ``(method, method)``: p of the row being better than the column, corrected for
-            their number; NaN where no test was made, drawn as a dash.
-        alpha: Below it, or at it, a difference is significant.
-        one_sided: False if the p are of a difference either way: the words then say so.
-        title: Stands above.
-        width_mm: Of the figure.
-    """
-    p = np.asarray(p_matrix, dtype=np.float64).reshape(len(names), len(names)).copy()
-    np.fill_diagonal(p, np.nan)
-    with settings():
-        if np.isnan(p).all():
-            return nothing(title or "significance", "no two methods were tested", width_mm)
-        verb = "significantly better than" if one_sided else "significantly different from"
-        said = [f"{plain(a)} {verb} {', '.join(plain(names[j]) for j in np.flatnonzero(p[i] <= alpha))}"
-                for i, a in enumerate(names) if (p[i] <= alpha).any()]  # fmt: skip
-        words = "Significance map. " + ("; ".join(said) or "No difference is significant") + "."
-        figure = sheet(title or "Significance", words, width_mm, 24 + width_mm * 0.75)
-        axes = figure.add_subplot()
-        k = len(names)
-        small = SMALL if k <= 9 else 4.5
-        for i in range(k):
-            for j in range(k):
-                value = p[i, j]
-                if np.isnan(value):
-                    if i != j:
-                        axes.text(j, i, "–", ha="center", va="center", color=MUTED)  # noqa: RUF001
-                    continue
-                hit = value <= alpha
-                axes.fill([j - 0.48, j + 0.48, j + 0.48, j - 0.48],
-                          [i - 0.48, i - 0.48, i + 0.48, i + 0.48],
-                          color=PALETTE[1] if hit else PALETTE[4], alpha=0.85 if hit else 0.14,
-                          lw=0)  # fmt: skip
-                if k <= 15:
-                    axes.text(j, i, _p(value), ha="center", va="center", fontsize=small,
-                              color="#10131a" if hit else INK)  # fmt: skip
-        axes.set_xlim(-0.5, k - 0.5)
-        axes.set_ylim(k - 0.5, -0.5)
-        axes.set_aspect("equal")
-        axes.set_xticks(range(k), [plain(name, 24) for name in names], rotation=90)
-        axes.set_yticks(range(k), [plain(name, 24) for name in names])
-        axes.tick_params(length=0)
-        axes.grid(visible=False)
-        axes.spines[:].set_visible(False)
-        axes.set_xlabel(f"orange: the row is {verb} the column (p ≤ {alpha:g})")
-        if title:
-            axes.set_title(plain(title, 80))
-        return figure
-
-
-def _p(value: float) -> str:
-    return "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 0.9995 else "1"
 
 
 def _places(ranks: NDArray[np.float64]) -> NDArray[np.int64]:

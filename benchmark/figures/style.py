@@ -83,8 +83,8 @@ def settings() -> Iterator[None]:
     with mpl.rc_context(), warnings.catch_warnings():
         # A name in letters that DejaVu lacks: a box in a PNG, the letters themselves in an SVG.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        mpl.rcParams.update({k: v for k, v in mpl.rcParamsDefault.items() if k not in kept})
-        mpl.rcParams.update(_STYLE)
+        ours: Any = {k: v for k, v in mpl.rcParamsDefault.items() if k not in kept} | _STYLE
+        mpl.rcParams.update(ours)
         yield
 
 
@@ -200,4 +200,6 @@ def short(value: float) -> str:
     for size, letter in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
         if abs(value) >= size:
             return f"{value / (1e3 if letter == ' k' else size):g}{letter}"
+    if 0 < abs(value) < 1e-3:
+        return f"{value:.12f}".rstrip("0")
     return f"{value:.4g}"

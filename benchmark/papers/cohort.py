@@ -41,6 +41,14 @@ def choose(runs: Sequence[Run], paper: str, methods: Sequence[str]) -> Mapping[s
     """
     one_dataset(runs)
     known = experiments(runs)
+    for experiment in known:
+        lacking = sorted(set(_NEEDED) - set(experiment.record.annotates))
+        if lacking:
+            raise DataError(
+                f"{experiment.runs[0].source}: the reference of {experiment.record.dataset.name!r} "
+                f"has no {' and no '.join(lacking)}, which the tables of {paper} are about.",
+                f"Type 'bench run -m {methods[0]} -d lge'.",
+            )
     of = {name: [e for e in known if e.method == name] for name in methods}
     there = [e for found in of.values() for e in found]
     if not there:
@@ -57,14 +65,6 @@ def choose(runs: Sequence[Run], paper: str, methods: Sequence[str]) -> Mapping[s
             raise UsageError(
                 f"Each of {names} could fill the same cells of {paper}.",
                 f"Name the runs of one of them: {', '.join(str(e.runs[0].source) for e in found)}.",
-            )
-    for experiment in there:
-        lacking = sorted(set(_NEEDED) - set(experiment.record.annotates))
-        if lacking:
-            raise DataError(
-                f"{experiment.runs[0].source}: the reference of {experiment.record.dataset.name!r} "
-                f"has no {' and no '.join(lacking)}, which the tables of {paper} are about.",
-                f"Type 'bench run -m {methods[0]} -d lge'.",
             )
     base = there[0]
     profile = base.record.method.profile

@@ -94,13 +94,15 @@ def _rates(making: Making, counts: Mapping[str, tuple[float, float]], *, yates: 
 
 def quantities(making: Making, stratum: str, method: str, protocol: str) -> Cells:
     """%Scar and volume against the reference, and the detection of scar."""
-    column, model = column_of(method, protocol), making.models[method]
+    column = column_of(method, protocol)
     scar = making.pairs(stratum, method, protocol, "scar_percent")
     volume = making.pairs(stratum, method, protocol, "myocardium_ml")
     rows = ("scar_slope", "scar_r", "volume_slope", "volume_r", "accuracy", "specificity",
             "sensitivity", "n_scar")  # fmt: skip
-    if scar is None or volume is None:
-        return {(f"{stratum}_{row}", column): Cell(command=model.command) for row in rows}
+    lacking = making.lacking(method, protocol)
+    if lacking is not None or scar is None or volume is None:
+        command = lacking.command if lacking else ""
+        return {(f"{stratum}_{row}", column): Cell(command=command) for row in rows}
     cells = {
         "scar_slope": slope_cell(scar), "scar_r": correlation_cell(scar),
         "volume_slope": slope_cell(volume), "volume_r": correlation_cell(volume),
@@ -129,15 +131,15 @@ def _detected(making: Making, pairs: pd.DataFrame, *, everybody: bool) -> tuple[
 
 def agreement(making: Making, method: str, protocol: str) -> Cells:
     """Lines with an intercept, and Bland-Altman analysis, of all testing data."""
-    column, model = column_of(method, protocol), making.models[method]
+    column, lacking = column_of(method, protocol), making.lacking(method, protocol)
     cells: dict[str, Cell] = {}
     for name, feature in (("scar", "scar_percent"), ("volume", "myocardium_ml"),
                           ("mass", "scar_mass_g")):  # fmt: skip
         pairs = making.pairs("all", method, protocol, feature)
         whats = ("bias",) if name == "mass" else ("intercept", "slope", "bias", "within")
         rows = [f"{name}_{what}" for what in whats]
-        if pairs is None:
-            cells |= {row: Cell(command=model.command) for row in rows}
+        if lacking is not None or pairs is None:
+            cells |= {row: Cell(command=lacking.command if lacking else "") for row in rows}
             continue
         limits = limits_of(pairs)
         cells[f"{name}_bias"] = limits_cell(limits)

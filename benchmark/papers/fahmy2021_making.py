@@ -62,7 +62,10 @@ class Making:
     @cached_property
     def slices(self) -> Mapping[str, pd.DataFrame]:
         """By model, its slices; without patients whom all models failed in."""
-        found = {column: segmented_slices(of, self.roles) for column, of in self.runs.items()}
+        found = {
+            column: segmented_slices(of, self.roles, self.run_list)
+            for column, of in self.runs.items()
+        }
         return {c: one[~one["patient"].isin(self._failed(found))] for c, one in found.items()}
 
     @staticmethod
@@ -74,15 +77,16 @@ class Making:
     def _measured(self) -> Mapping[tuple[str, str, str], pd.DataFrame]:
         return pairs_by_protocol(self.runs, self.roles)
 
-    def pairs(self, stratum: str, method: str, protocol: str, feature: str) -> pd.DataFrame | None:
-        """Reference and prediction by case; None where there is no run of the method.
+    def lacking(self, method: str, protocol: str) -> Column | None:
+        """The model without a run that these numbers need: common slices are those of both."""
+        needed = self.models if protocol == "common" else (method,)
+        return next((self.models[name] for name in needed if name not in self.runs), None)
 
-        Common slices need both methods: with one there are no cases.
-        """
-        if method not in self.runs:
+    def pairs(self, stratum: str, method: str, protocol: str, feature: str) -> pd.DataFrame | None:
+        """Reference and prediction by case; None where a run is lacking."""
+        if self.lacking(method, protocol) is not None:
             return None
-        empty = next(iter(self._measured.values())).iloc[:0]
-        found = self._measured.get((method, protocol, feature), empty)
+        found = self._measured[method, protocol, feature]
         found = found[found["patient"].isin(set(self.slices[method]["patient"]))]
         return found[found["role"].isin(STRATA[stratum])]
 

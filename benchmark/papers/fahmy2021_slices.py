@@ -33,12 +33,16 @@ _TELLING = ("slice_success", "dice", "recall", "precision")
 _Apex = Literal["first", "last"]
 
 
-def segmented_slices(runs: Sequence[Run], roles: Collection[str]) -> pd.DataFrame:
+def segmented_slices(
+    runs: Sequence[Run], roles: Collection[str], tellers: Sequence[Run] = ()
+) -> pd.DataFrame:
     """Every slice of every case that the reference has myocardium in.
 
     Args:
         runs: Of one experiment.
         roles: Cases of which roles.
+        tellers: All runs on the same cases, whose values tell where the apex is; by default
+            ``runs``.
 
     Returns:
         By case and slice: ``success``, the share of the runs that segmented it successfully (of a
@@ -58,7 +62,7 @@ def segmented_slices(runs: Sequence[Run], roles: Collection[str]) -> pd.DataFram
     found = pd.concat(parts)
     found = found[found["case"].isin(cases.index)].astype({"case": str, "slice": "int64"})
     means = found.groupby(["case", "slice"], sort=True)["success"].mean().to_frame()
-    where = _thirds(runs, means)
+    where = _thirds(tellers or runs, means)
     return means.assign(third=where).join(cases, on="case")
 
 

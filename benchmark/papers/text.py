@@ -112,9 +112,11 @@ def rich_view(
         # However many columns there are, rows must be told apart.
         view.add_column(Text(first), overflow="fold", min_width=min(longest + 2, 20))
         for title in rest:
+            theirs = title == "published"
             view.add_column(
-                Text(title), justify="right", style="dim" if title == "published" else ""
-            )
+                Text(title), justify="right", style="dim" if theirs else "", overflow="fold",
+                min_width=len(title) if theirs else None,
+            )  # fmt: skip
         lines = _lines(table, intervals=intervals)
         for line in lines:
             view.add_row(*(Text(NONE if cell == NOT_PUBLISHED else cell) for cell in line))

@@ -43,15 +43,15 @@ def permutation(a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, seed:
     if len(x) < 2:
         note = joined("fewer than 2 patients", lost)
         return Test("permutation", float((x - y).mean()) if len(x) else None, (), None, n, note)
-    shares = (x - y) / len(x)
-    differ = shares[np.abs(shares) > SAME]
+    found = x - y
+    differ = found[np.abs(found) > SAME]
     if len(differ) <= _ALL:
-        p = all_exchanges_p(differ)
+        p = all_exchanges_p(differ / len(x))
         how = "" if len(differ) else "all differences are zero"
     else:
-        p = exchange_p(shares, resamples, np.random.default_rng(seed))
+        p = exchange_p(found / len(x), resamples, np.random.default_rng(seed))
         how = f"{resamples} exchanges drawn"
-    return Test("permutation", float(shares.sum()), (), p, n, joined(how, lost))
+    return Test("permutation", float(found.mean()), (), p, n, joined(how, lost))
 
 
 def all_exchanges_p(shares: Floats) -> float:

@@ -11,20 +11,15 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ..bootstrap import RESAMPLES
-from ..compare import compare, p_text
+from ..compare import compare
 from ..errors import DataError
 from ..policies import Policy
 from ..table import Quantity
-from ..text import interval_text, markdown_cell, markdown_table, number
-from .exchange import RESAMPLES as EXCHANGES
 from .exchange import permutation
 from .holm import holm
 from .paired import wilcoxon
 
-__all__ = ["markdown_of_tests", "pairwise", "table_of_tests"]
-
-_HEADER = ("a", "b", "quantity", "a - b", "95 % interval", "Wilcoxon p", "exchange p",
-           "Holm p", "could have shown", "patients", "note")  # fmt: skip
+__all__ = ["pairwise", "table_of_tests"]
 
 
 def pairwise(
@@ -39,7 +34,8 @@ def pairwise(
     Args:
         matrix: ``(patient, method)``, one value per patient
             (:func:`benchmark.significance.per_patient`); a pair leaves out the patients where
-            either is NaN.
+            either is NaN, whatever the reason. An empty answer that was right is no exception here,
+            as it is in :func:`table_of_tests`: put its value in if it shall count.
         names: Of the methods.
         test: Wilcoxon's signed-rank or the exchange test, both paired.
         seed: Of the exchange test.
@@ -95,8 +91,8 @@ def table_of_tests(
         seed: Of the resampling and the exchanges.
 
     Returns:
-        The rows of :func:`benchmark.compare.compare` with ``p_holm`` added: the Wilcoxon p
-        corrected for the pairs of this table.
+        The rows of :func:`benchmark.compare.compare` (exchange test and power line among them)
+        with ``p_holm`` added: the Wilcoxon p corrected for the pairs of this table.
 
     Raises:
         UsageError: Several data sets and none named, or no such baseline.
@@ -116,38 +112,3 @@ def table_of_tests(
         seed=seed,
     )
     return found.assign(p_holm=pd.array(holm(list(found["p"])), dtype="float64").to_numpy())
-
-
-def markdown_of_tests(tests: pd.DataFrame) -> str:
-    """What :func:`table_of_tests` gave as a Markdown table, with what it is made of below."""
-    lines = [[markdown_cell(cell) for cell in line] for line in _lines(tests)]
-    policies = ", ".join(sorted(set(tests["policy"])))
-    return (
-        markdown_table(_HEADER, lines, left=3)
-        + f"\nPolicy {markdown_cell(policies)}; cases where both have a value; interval by "
-        "percentile bootstrap over patients. All tests are two-sided, over patients: Wilcoxon's "
-        "signed-rank; the exchange of both methods within patients, all exchanges up to 20 "
-        f"patients that differ and {EXCHANGES} drawn beyond; Holm p is Wilcoxon's, corrected for "
-        f"the {int(tests['p'].notna().sum())} tests of this table. Could have shown: the smallest "
-        "true difference that these patients show with 80 % power at a two-sided, uncorrected "
-        "level of 0.05, by the t-test on normal differences.\n"
-    )
-
-
-def _lines(tests: pd.DataFrame) -> list[list[str]]:
-    lines = []
-    for row in tests.to_dict("records"):
-        digits = 2 if row["unit"] else 3
-        dim = None if pd.isna(row["dim"]) else row["dim"]
-        quantity = Quantity(row["region"], row["metric"], dim, row["level"])
-        low, high, p, exchange, corrected = (
-            None if pd.isna(row[key]) else float(row[key])
-            for key in ("low", "high", "p", "permutation_p", "p_holm")
-        )
-        unit = f" ({row['unit']})" if row["unit"] else ""
-        lines.append(
-            [row["a"], row["b"], f"{quantity}{unit}", number(row["difference"], digits),
-             interval_text(low, high, digits), p_text(p), p_text(exchange), p_text(corrected),
-             number(row["smallest"], digits), str(row["n_patients"]), row["note"]]
-        )  # fmt: skip
-    return lines

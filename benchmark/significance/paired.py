@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..bootstrap import RESAMPLES, interval, resampled_means
-from .exchange import permutation
+from .exchange import all_exchanges_p, permutation
 from .power import smallest_difference
 from .result import Test, joined, pairs
 
@@ -18,8 +18,10 @@ __all__ = ["Paired", "paired", "per_patient", "wilcoxon", "wilcoxon_p"]
 
 #: Differences closer than this are ties: rounding must not rank them.
 _TIE = 1e-12
-#: Up to this many differences without ties, the Wilcoxon distribution is enumerated.
+#: Up to this many differences the Wilcoxon distribution is exact: scipy's, which knows no ties, and
+#: with ties all signs of the ranks gone through.
 _EXACT = 50
+_EXACT_TIED = 20
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,10 @@ def wilcoxon(a: ArrayLike, b: ArrayLike) -> Test:
 def wilcoxon_p(differences: NDArray[np.float64]) -> tuple[float | None, str]:
     """Two-sided Wilcoxon signed-rank p of differences, and a note where it is special.
 
-    Zeros are dropped (Wilcoxon's own rule). Without ties and up to 50 differences the p is exact,
-    otherwise the normal approximation with its tie correction. If all differences are zero there
-    is no evidence against equality: p is 1. With fewer than two patients there is no test.
+    Zeros are dropped (Wilcoxon's own rule). Up to 50 differences, 20 if any are tied, the p is
+    exact, otherwise the normal approximation with its tie correction; of few tied differences that
+    would find what no exact test can. If all differences are zero there is no evidence against
+    equality: p is 1. With fewer than two patients there is no test.
     """
     _, p, note = _signed_rank(differences)
     return p, note
@@ -150,7 +153,8 @@ def _signed_rank(differences: NDArray[np.float64]) -> tuple[float | None, float 
     differences = differences[differences != 0]
     if not len(differences):
         return None, 1.0, "all differences are zero"
-    from scipy.stats import wilcoxon
+    from scipy.stats import rankdata
+    from scipy.stats import wilcoxon as test
 
     sizes = np.sort(np.abs(differences))
     tied = bool((np.diff(sizes) <= _TIE).any())
@@ -160,5 +164,8 @@ def _signed_rank(differences: NDArray[np.float64]) -> tuple[float | None, float 
     with warnings.catch_warnings():
         # Older versions of scipy say that few ties are too few; that is why the p is approximate.
         warnings.filterwarnings("ignore", message="Sample size too small", category=UserWarning)
-        result = wilcoxon(rounded, zero_method="wilcox", method="exact" if exact else "approx")
-    return float(result.statistic), float(result.pvalue), ""
+        result = test(rounded, zero_method="wilcox", method="exact" if exact else "approx")
+    p = float(result.pvalue)
+    if tied and len(differences) <= _EXACT_TIED:
+        p = all_exchanges_p(np.sign(rounded) * rankdata(np.abs(rounded)))
+    return float(result.statistic), p, ""

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import UsageError
-from .result import constant, joined, quiet, sample
+from .result import constant, joined, sample
 
 __all__ = ["ALPHA", "POWER", "Power", "smallest_difference"]
 
@@ -47,8 +46,8 @@ def smallest_difference(
 ) -> Power:
     """The smallest mean difference that a paired t-test shows with this power.
 
-    From the noncentral t distribution, with the standard deviation of the differences at hand for
-    the true one. It does not tell the power of the difference found: that is only p in other words.
+    The standard deviation of the differences at hand stands for the true one. This is not the
+    power of the difference found, which would be p in other words.
 
     Args:
         differences: ``(patient,)``, one per patient; NaN is left out.
@@ -81,19 +80,21 @@ def smallest_difference(
 
 @lru_cache(maxsize=256)
 def _effect(n: int, power: float, alpha: float) -> float:
-    """The mean difference in standard deviations."""
-    from scipy.optimize import brentq
-    from statsmodels.stats.power import TTestPower
+    """The mean difference in standard deviations.
 
-    test = TTestPower()
+    Of the noncentral F distribution of t squared, which is the two-sided test in one piece: in
+    scipy's noncentral t (and so in statsmodels' power) the far tail is NaN for many effects.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import ncfdtr
+    from scipy.stats import t
+
+    critical = float(t.ppf(1 - alpha / 2, n - 1)) ** 2
 
     def lacking(effect: float) -> float:
-        return float(test.power(effect, n, alpha, alternative="two-sided")) - power
+        return 1 - float(ncfdtr(1, n - 1, n * effect**2, critical)) - power
 
-    with quiet():
-        high = 1.0
-        while not lacking(high) > 0:  # also where a huge noncentrality has no number yet
-            high *= 2
-            if high > 1e6:
-                return float(np.nan)
-        return float(brentq(lacking, 0.0, high, xtol=1e-12))
+    high = 1.0
+    while lacking(high) < 0:
+        high *= 2
+    return float(brentq(lacking, 0.0, high, xtol=1e-12))

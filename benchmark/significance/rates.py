@@ -44,15 +44,16 @@ def mcnemar(both: int, only_a: int, only_b: int, neither: int, *, exact: bool = 
     name = "McNemar exact" if exact else "McNemar corrected"
     if not n[0]:
         return Test(name, None, (), None, n, "no trial")
-    apart = only_a + only_b
+    ours, theirs = int(counts[0, 1]), int(counts[1, 0])
+    apart = ours + theirs
     if not apart:
         return Test(name, None, (), 1.0, n, "the two never differ")
     from scipy.stats import binomtest, chi2
 
     if exact:
-        p = float(binomtest(only_a, apart, 0.5).pvalue)
-        return Test(name, float(min(only_a, only_b)), (), p, n)
-    statistic = max(0, abs(only_a - only_b) - 1) ** 2 / apart
+        p = float(binomtest(ours, apart, 0.5).pvalue)
+        return Test(name, float(min(ours, theirs)), (), p, n)
+    statistic = max(0, abs(ours - theirs) - 1) ** 2 / apart
     return Test(name, statistic, (1.0,), float(chi2.sf(statistic, 1)), n)
 
 

@@ -108,16 +108,15 @@ def welch_slopes(
     free_a, free_b = (k - (1 if origin else 2) for k in n)
     if min(free_a, free_b) < 1:
         return Test(name, None, (), None, n, "too few points")
-    variance = sa**2 + sb**2
-    if not variance:
+    error = math.hypot(sa, sb)
+    if not error:
         same = constant(np.array([a, b]))
         note = "two perfect lines" + ("" if same else " that differ")
         return Test(name, None, (), 1.0 if same else None, n, note)
     from scipy.stats import t
 
-    statistic = (a - b) / math.sqrt(variance)
-    # By shares, so that the squares of tiny errors do not underflow.
-    df = 1 / ((sa**2 / variance) ** 2 / free_a + (sb**2 / variance) ** 2 / free_b)
+    statistic = (a - b) / error
+    df = 1 / ((sa / error) ** 4 / free_a + (sb / error) ** 4 / free_b)
     p = min(1.0, float(2 * t.sf(abs(statistic), df)))
     return Test(name, statistic, (df,), p, n, _SHARED)
 
