@@ -579,7 +579,7 @@ def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str
 def test_a_paper_that_is_not_there_is_refused_with_those_near_it(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    code, _, err = told(["report", "--paper", "maping2023"], capsys)
+    code, _, err = told(["report", "--paper", "mapping"], capsys)
     assert (code, "Did you mean 'mapping2023'?" in err) == (2, True)
     code, _, err = told(["report"], capsys)
     assert (code, "Which paper?" in err) == (2, True)
