@@ -31,7 +31,11 @@ FILES = {
     "fahmy2020": "002_2457bb28f9394b33.txt",
     "fahmy2021": "000_be09960bd08be4d6.txt",
     "mapping2023": "004_77d200996efc81bf.txt",
+    "popescu2022": "001_983e7aa765a0d9c2.txt",
+    "xing2023": "003_3a04f5438d303423.txt",
 }
+#: Papers of few numbers: how many quotes there are at least.
+FEW = {"xing2023": 4}
 
 #: Two patients to test on, with a T1 and a T2 map each, and one to learn from. Circles about the
 #: image's centre; reader k draws them k tenths of a millimetre wider than the reference.
@@ -141,7 +145,7 @@ def test_every_quote_is_in_the_paper_word_by_word(paper: str) -> None:
     quotes = {c.quote for t in found.tables.values() for r in t.rows.values()
               for c in r.cells.values()}  # fmt: skip
     quotes |= {told.quote for told in found.prose}
-    assert len(quotes) > 20
+    assert len(quotes) >= FEW.get(paper, 20)
     assert [quote for quote in quotes if quote not in text] == []
 
 
@@ -167,7 +171,7 @@ def test_every_number_is_in_the_words_it_was_read_from(paper: str) -> None:
 def test_the_tables_say_what_the_prose_says(paper: str) -> None:
     """Equal to within one of the last decimal of whichever is printed with fewer."""
     found = load(paper)
-    assert found.prose
+    assert found.prose or paper in FEW  # one that prints each of its numbers once
     for told in found.prose:
         cell = found.tables[told.table].cell(told.row, told.column)
         printed = cell.value if told.part == "value" else cell.spread
@@ -319,7 +323,7 @@ TABLE_2 = """\
 |  | Automated vs expert annotation: ours | published | \
 Agreement of three experts (interobserver): ours | published |
 | :-- | --: | --: | --: | --: |
-| IoU - Jaccard index (%) ↑ | 70.00 | 80.02 | 90.00 | 85.22 |
+| IoU - Jaccard index (%) ↑ | 70.00 a | 80.02 | 90.00 b | 85.22 |
 | Dice score (%) ↑ | 80.00 | 86.40 | 95.00 | 90.81 |
 | Hausdorff distance (mm) ↓ | 4.00 | 4.68 | 1.50 | 2.65 |
 | Mean surface distance (mm) ↓ | 2.00 | 2.10 | 0.75 | 1.12 |
@@ -575,7 +579,7 @@ def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str
 def test_a_paper_that_is_not_there_is_refused_with_those_near_it(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    code, _, err = told(["report", "--paper", "maping2023"], capsys)
+    code, _, err = told(["report", "--paper", "mapping"], capsys)
     assert (code, "Did you mean 'mapping2023'?" in err) == (2, True)
     code, _, err = told(["report"], capsys)
     assert (code, "Which paper?" in err) == (2, True)
@@ -611,16 +615,17 @@ def test_the_command_writes_markdown_csv_and_latex(
     assert cell["command"] == "bench run -m mapping --set encoder=unet -d mapping"
     text = (tmp_path / "t.tex").read_text()
     assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 11
-    assert "IoU - Jaccard index (\\%) $\\uparrow$ & 70.00 & 80.02 & 90.00 & 85.22 \\\\" in text
+    assert "IoU - Jaccard index (\\%) $\\uparrow$ & 70.00 a & 80.02 & 90.00 b & 85.22 \\\\" in text
     assert not re.search(r"(?<!\\)[_%#]", "".join(text.splitlines(keepends=True)[4:]))
 
 
 def test_intervals_are_shown_where_they_are_asked_for(made: Any) -> None:
     found = report("mapping2023", read_runs([made()]), policy=Policy.WORST_CASE)
-    assert "70.00 \\[60.00, 75.00\\]" in markdown(found, intervals=True)
-    assert "70.00 \\[" not in markdown(found)
+    assert "70.00 a \\[60.00, 75.00\\]" in markdown(found, intervals=True)
+    assert "70.00 a \\[" not in markdown(found)
     assert "\\[60.00" not in latex(found)
-    assert csv_text(found).count("\n") == 1 + sum(len(list(t.pairs())) for t in found.tables)
+    cells = sum(len(list(table.pairs())) for table in found.tables)
+    assert csv_text(found).count("\n") == 1 + cells + len(found.figures)
 
 
 def test_the_terminal_shows_every_table(made: Any) -> None:
@@ -632,7 +637,7 @@ def test_the_terminal_shows_every_table(made: Any) -> None:
     found = report("mapping2023", read_runs([made()]), policy=Policy.WORST_CASE)
     console.print(rich_view(found), crop=False)
     out = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "70.00 │     80.02 │" in out
+    assert "70.00 a │     80.02 │" in out
     assert out.count("Published on other data") == 11
     narrow = Console(width=60, file=io.StringIO(), color_system=None)
     narrow.print(rich_view(found), crop=False)

@@ -124,7 +124,8 @@ def shown(cell: Cell, row: PublishedRow, table: Filled, *, intervals: bool = Fal
     if cell.value is None:
         return cell.missing or NONE
     digits = 0 if row.name.startswith("n_") else row.digits
-    parts = [number(cell.value, digits) + cell.letters]
+    # Apart from the number: "86.25b" was read as 86256 once.
+    parts = [number(cell.value, digits), cell.letters]
     if cell.spread is not None:
         parts.append(f"({number(cell.spread, digits)})")
     if intervals or table.intervals:

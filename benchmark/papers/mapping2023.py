@@ -1,4 +1,4 @@
-"""The tables of mapping2023, from runs on a data set of T1 and T2 maps.
+"""The tables and figures of mapping2023, from runs on a data set of T1 and T2 maps.
 
 What a cell is made of stands in :mod:`.mapping2023_cells`, which runs fill which column in
 :mod:`.mapping2023_runs`.
@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import DataError
 from ..policies import Policy
 from ..relaxation import MAPS, MapKind
 from ..results import Run
 from .layout import Cell, Filled, PaperReport
 from .mapping2023_cells import SAMPLES, Cells, Making
+from .mapping2023_figures import figures
+from .mapping2023_letters import lettered_means
 from .mapping2023_runs import METHOD, PRETRAINED, choose
 from .mapping2023_values import cost_cells, figure_9, table_5, table_5_text
 from .selection import experiments, one_dataset
@@ -30,7 +35,7 @@ def report(
     roles: Collection[str] = ("test",),
     policy: Policy = Policy.WORST_CASE,
 ) -> PaperReport:
-    """Every table of the paper.
+    """Every table and figure of the paper.
 
     Args:
         runs: Of one data set of maps; which fills which column, their parameters say.
@@ -49,7 +54,7 @@ def report(
         table_5_text(making), _table_6(making), _table_7(making), _table_8(making),
         _table_a1(making), figure_9(making),
     )  # fmt: skip
-    return PaperReport(making.paper, _head(making), tables)
+    return PaperReport(making.paper, _head(making), tables, figures(making))
 
 
 def _check(runs: Sequence[Run]) -> None:
@@ -129,12 +134,16 @@ def _table_1(making: Making) -> Filled:
 def _table_2(making: Making) -> Filled:
     cells = dict(making.model("model", making.models.main))
     cells |= dict(making.between("experts"))
-    return making.filled("2", cells, SAMPLES, model=making.models.main)
+    samples = dict(making.samples("model")) | dict(making.samples("experts"))
+    return lettered_means(making.filled("2", cells, SAMPLES, model=making.models.main), samples)
 
 
 def _table_3(making: Making) -> Filled:
     cells: Cells = {}
+    samples: dict[tuple[str, str], NDArray[np.float64]] = {}
     for kind in MAPS:
+        for side in ("model", "experts"):
+            samples |= dict(making.samples(f"{side}_{kind}", kind=kind))
         cells |= dict(making.model(f"model_{kind}", making.models.main, kind=kind))
         cells |= dict(making.between(f"experts_{kind}", kind=kind))
         cells["n_train", f"model_{kind}"] = _trained_on(making, kind)
@@ -143,7 +152,7 @@ def _table_3(making: Making) -> Filled:
             n = None if found.n is None else float(found.n)
             cells["n_test", f"{side}_{kind}"] = Cell(n, command=found.command)
     by = {f"model_{kind}": making.models.main for kind in MAPS}
-    return making.filled("3", cells, SAMPLES, **by)
+    return lettered_means(making.filled("3", cells, SAMPLES, **by), samples)
 
 
 def _trained_on(making: Making, kind: MapKind) -> Cell:
@@ -156,12 +165,15 @@ def _trained_on(making: Making, kind: MapKind) -> Cell:
 
 def _table_4(making: Making) -> Filled:
     cells: Cells = {}
+    samples: dict[tuple[str, str], NDArray[np.float64]] = {}
     for column, third in THIRDS.items():
+        for side in ("model", "experts"):
+            samples |= dict(making.samples(f"{side}_{column}", where=third))
         cells |= dict(making.model(f"model_{column}", making.models.main, where=third))
         cells |= dict(making.between(f"experts_{column}", where=third))
     note = "Levels are thirds of the distance from the reference's first slice to its last."
     by = {f"model_{column}": making.models.main for column in THIRDS}
-    return making.filled("4", cells, SAMPLES, note, **by)
+    return lettered_means(making.filled("4", cells, SAMPLES, note, **by), samples)
 
 
 def _table_6(making: Making) -> Filled:

@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..policies import Policy
 from ..results import Run
 from .layout import Cell, Filled
@@ -108,3 +111,23 @@ class Making:
         for row, (metric, scale) in METRICS.items():
             samples = self.experts.experts(metric, kind=kind, where=where)
             yield (row, column), cell_of(samples, scale, missing=missing)
+
+    def samples(
+        self, column: str, *, kind: str | None = None, where: str | None = None
+    ) -> Iterator[tuple[tuple[str, str], NDArray[np.float64]]]:
+        """What the means of a column are over, where there is anything.
+
+        Args:
+            column: Of the model of the main tables if its name begins with ``model``, else between
+                readers.
+            kind: Of ``t1`` or ``t2`` maps alone.
+            where: In a third of the ventricle alone.
+        """
+        own = column.startswith("model")
+        scores = self.scores(self.models.main.experiment) if own else self.experts
+        if scores is None:
+            return
+        for row, (metric, _) in METRICS.items():
+            found = scores.model if own else scores.experts
+            values = found(metric, kind=kind, where=where)["value"]
+            yield (row, column), values.to_numpy(dtype=np.float64)

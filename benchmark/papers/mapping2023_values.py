@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..agreement import icc_average_agreement
 from ..relaxation import MAPS, MapKind, feature_names
@@ -14,6 +15,7 @@ from ..results import Run
 from ..text import number
 from .layout import Cell, Filled
 from .mapping2023_cells import Cells, Making
+from .mapping2023_letters import lettered_medians
 from .samples import map_values
 from .selection import Column
 
@@ -25,6 +27,7 @@ def table_5(making: Making) -> Filled:
     model = making.models.contours
     observers = {f"observer_{i}": name for i, name in enumerate(making.experts.readers, start=1)}
     cells: Cells = {}
+    samples: dict[tuple[str, str], NDArray[np.float64]] = {}
     for kind in MAPS:
         values = _values(making, kind)
         for column, source in {"model": "prediction", **observers}.items():
@@ -33,6 +36,7 @@ def table_5(making: Making) -> Filled:
             else:
                 known = values[source].dropna().to_numpy() if source in values else np.empty(0)
                 cells[kind, column] = _quartiles(known)
+                samples[kind, column] = known.astype(np.float64)
     titles = {"model": "Model", **{c: c.replace("_", " ").capitalize() for c in observers}}
     made = "the model's labels"
     if model is not making.models.main:
@@ -42,7 +46,8 @@ def table_5(making: Making) -> Filled:
         f"paper does not say how pixels become the value of a slice. Of {made}. "
         + "; ".join(f"{titles[column]}: {name}" for column, name in observers.items())
     )
-    return replace(making.filled("5", cells, f"{note}.", model=model), columns=titles)
+    filled = making.filled("5", cells, f"{note}.", model=model)
+    return lettered_medians(replace(filled, columns=titles), samples)
 
 
 def table_5_text(making: Making) -> Filled:
