@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,7 +56,7 @@ def violins(
         tone = colours(values)
         for i, (name, row) in enumerate(rows.items()):
             if _shaped(row):
-                _violin(axes, row, i, tone[name], log=log, vertical=False)
+                _violin(axes, row, i, tone[name], log=log)
                 low, middle, high = np.percentile(row, [25, 50, 75])
                 axes.plot([low, high], [i, i], color=INK, lw=2.2, solid_capstyle="butt", zorder=3)
                 axes.plot(middle, i, "o", mfc=PAPER, mec=INK, mew=0.6, ms=3.2, zorder=4)
@@ -102,20 +102,9 @@ def split_violins(
         figure = sheet(title or label, words, width_mm, height_mm)
         axes = figure.add_subplot()
         tone = colours(sources)
-        for i, halves in enumerate(cleaned.values()):
-            for name, (row, _) in halves.items():
-                side = (-1, 1)[sources.index(name)] if len(sources) == 2 else 0
-                if not _shaped(row):
-                    at = i + 0.12 * side
-                    axes.plot(np.full(len(row), at), row, "o", mfc=tone[name], mec=PAPER, mew=0.3)
-                    continue
-                edge = _violin(axes, row, i, tone[name], log=log, vertical=True, side=side)
-                for share, line in ((25, 0.6), (50, 1.1), (75, 0.6)):
-                    value = float(np.percentile(row, share))
-                    reach = edge(value)
-                    ends = [i + min(side, 0) * reach if side else i - reach,
-                            i + max(side, 0) * reach if side else i + reach]  # fmt: skip
-                    axes.plot(ends, [value] * 2, color=INK, lw=line, ls=(0, (3, 2)), zorder=4)
+        if log:
+            axes.set_yscale("log")  # before the densities, which are then of logarithms
+        _halves(axes, cleaned, sources, tone)
         axes.set_xlim(-0.55, len(cleaned) - 0.45)
         # About 1.3 mm a letter of a name.
         longest = max(6, int(width_mm / len(cleaned) / 1.3))
@@ -146,23 +135,43 @@ def _shaped(row: Floats) -> bool:
     return len(row) >= _LEAST and bool(np.ptp(row) > 1e-9 * max(1.0, float(np.abs(row).max())))
 
 
-def _violin(
-    axes: Axes, row: Floats, at: float, colour: str, *, log: bool, vertical: bool, side: int = 0
-) -> Any:
-    """Draw the density of ``row``; gives its half width at a value."""
+def _halves(
+    axes: Axes,
+    cleaned: Mapping[str, Mapping[str, tuple[Floats, int]]],
+    sources: Sequence[str],
+    tone: Mapping[str, str],
+) -> None:
+    """The halves of every place; values that have no shape as dots."""
+    import pandas as pd
+    import seaborn
+
+    parts = []
+    for i, halves in enumerate(cleaned.values()):
+        for name, (row, _) in halves.items():
+            if _shaped(row):
+                parts.append(pd.DataFrame({"value": row, "place": float(i), "source": name}))
+                continue
+            side = (-1, 1)[sources.index(name)] if len(sources) == 2 else 0
+            at = np.full(len(row), i + 0.12 * side)
+            axes.plot(at, row, "o", mfc=tone[name], mec=PAPER, mew=0.3)
+    if parts:
+        seaborn.violinplot(
+            pd.concat(parts), x="place", y="value", hue="source", hue_order=sources,
+            palette=dict(tone), split=len(sources) == 2, native_scale=True, inner="quart", cut=0,
+            density_norm="width", width=0.8, saturation=1, alpha=0.55, linewidth=0.6,
+            legend=False, ax=axes,
+        )  # fmt: skip
+        axes.set_xlabel("")
+
+
+def _violin(axes: Axes, row: Floats, at: float, colour: str, *, log: bool) -> None:
+    """Draw the density of ``row`` along the axis of values."""
     from scipy.stats import gaussian_kde
 
     inner = np.log(row) if log else row
-    density = gaussian_kde(inner)
     grid = np.linspace(inner[0], inner[-1], 120)
-    widths = density(grid)
+    widths = gaussian_kde(inner)(grid)
     widths *= 0.4 / widths.max()
     shown = np.exp(grid) if log else grid
-    lower, upper = at - widths * (side <= 0), at + widths * (side >= 0)
-    fill = axes.fill_betweenx if vertical else axes.fill_between
-    fill(shown, lower, upper, facecolor=colour, alpha=0.55, edgecolor=colour, lw=0.6, zorder=2)
-
-    def edge(value: float) -> float:
-        return float(np.interp(np.log(value) if log else value, grid, widths))
-
-    return edge
+    axes.fill_between(shown, at - widths, at + widths, facecolor=colour, alpha=0.55,
+                      edgecolor=colour, lw=0.6, zorder=2)  # fmt: skip
