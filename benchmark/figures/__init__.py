@@ -1,4 +1,4 @@
-"""Figures from tables: drawn with matplotlib, never from images.
+"""Figures from tables: drawn with matplotlib and seaborn, never from images.
 
 Each function takes plain arrays and mappings and gives a matplotlib figure; :func:`save` writes it
 as PNG or SVG, :func:`svg_text` gives an element for an HTML page. Importing this is cheap:
