@@ -165,6 +165,22 @@ def test_proportional_bias_is_a_regression_on_the_mean():
     assert found.slope_p < 1e-6
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "patients", "slope", "why"),
+    [
+        ([1, 2], [2, 4], None, 2 / 3, "as many pairs as coefficients"),
+        ([1, 2, 3], [2, 3, 5], ["a", "a", "b"], 0.5, "as many pairs as coefficients"),
+        ([1, 2, 3], [2, 4, 6], None, 2 / 3, "all pairs lie on the line"),
+        ([1, 3, 2], [3, 1, 2], None, None, "the means do not vary"),
+    ],
+)
+def test_a_proportional_bias_without_a_test_says_why(x, y, patients, slope, why):
+    found = bland_altman(x, y, patients=patients)
+    assert found.slope == (None if slope is None else pytest.approx(slope))
+    assert found.slope_p is None
+    assert found.note == f"no test of proportional bias: {why}"
+
+
 def test_ratios_are_those_of_logarithms_turned_back():
     rng = np.random.default_rng(2)
     x = rng.uniform(5, 50, 30)

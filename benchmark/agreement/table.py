@@ -202,7 +202,7 @@ def _statistics(
     share = normalised_mae(x, y)
     found |= {"nmae": share.value, "nmae_min": share.smallest, "nmae_max": share.largest,
               "n_nmae": share.n, "nmae_pooled": share.pooled}  # fmt: skip
-    notes |= {"limits": plain.note, "ratio": ratio.note, "icc": rated.note,
+    notes |= {"differences": plain.note, "ratio": ratio.note, "icc": rated.note,
               "mae": off.note if resamples else "", "nmae": share.note}  # fmt: skip
     return found, notes
 
