@@ -335,6 +335,13 @@ def test_no_feature_at_all_is_refused(make_run):
             table_of([path], features)
 
 
+def test_intervals_that_take_cases_as_independent_are_told(make_run):
+    cases = {case: {"patient": f"p{i // 2}"} for i, case in enumerate(VALUES)}
+    path = made(make_run, VALUES, cases=cases, feature="scar_percent", unit="%")
+    note = table_of([path], ["scar_percent"]).iloc[0]["note"]
+    assert "of r, ccc, icc, of shares of cases and of slopes other than cluster" in note
+
+
 def test_the_order_of_runs_changes_nothing(make_run):
     paths = [made(make_run, VALUES, m, seed=s) for m in ("x", "y") for s in (0, 1)]
     one, two = (agreement_table(list(runs), resamples=50) for runs in (

@@ -254,8 +254,8 @@ def _note(
     said += [f"{', '.join(names)}: {note}" for note, names in about.items()]
     if repeated:
         said.append(
-            "several cases of a patient: intervals of r, ccc, icc and of slopes other than cluster "
-            "take them as independent"
+            "several cases of a patient: intervals of r, ccc, icc, of shares of cases and of "
+            "slopes other than cluster take them as independent"
         )
     return "; ".join(said)
 

@@ -77,7 +77,8 @@ def latex(
     report: PaperReport, *, intervals: bool = False, pictures: Mapping[str, str] = _NONE_DRAWN
 ) -> str:
     """Floats of plain LaTeX; no package is needed, but for drawings."""
-    out = [f"% {line}\n" for line in report.head]
+    # On one line each: what follows a line's end is no comment any more.
+    out = [f"% {' '.join(line.split())}\n" for line in report.head]
     for table in report.tables:
         header = _header(table)
         out += [
