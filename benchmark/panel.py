@@ -128,8 +128,10 @@ def wilson(successes: float, n: int, level: float = LEVEL) -> Proportion:
     p = successes / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    # At p = 0 and 1 the ends are 0 and 1 exactly; rounding must not push them out.
-    return Proportion(p, max(0.0, middle - half), min(1.0, middle + half), n)
+    # At p = 0 and 1 the ends are 0 and 1 exactly, whatever rounding makes of them.
+    low = 0.0 if successes <= 0 else max(0.0, middle - half)
+    high = 1.0 if successes >= n else min(1.0, middle + half)
+    return Proportion(p, low, high, n)
 
 
 def _reference(runs: Sequence[Run]) -> dict[str, float]:

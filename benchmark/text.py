@@ -1,4 +1,4 @@
-"""Numbers and tables as text: the same bytes for the same numbers."""
+"""Numbers and tables as text: the same bytes for the same numbers; a stranger's names as text."""
 
 from __future__ import annotations
 
@@ -7,10 +7,33 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["NONE", "csv_table", "interval_text", "markdown_cell", "markdown_table", "number"]
+__all__ = ["NONE", "csv_table", "interval_text", "latex_text", "markdown_cell", "markdown_table",
+           "number"]  # fmt: skip
 
 #: What stands where there is no number.
 NONE = "–"  # noqa: RUF001 - the dash that means "none" in tables
+#: What stands for a character that means something to LaTeX, or that its fonts lack.
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "[": "{[}",  # after a line's end it would be an option of \\
+    "]": "{]}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    NONE: "--",
+}
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -34,6 +57,12 @@ def markdown_cell(text: object) -> str:
     for mark in "\\`*_[]<>|":
         flat = flat.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, "\\" + mark))
     return flat
+
+
+def latex_text(text: object) -> str:
+    """``text`` on one line, with nothing in it that LaTeX would act on."""
+    flat = " ".join(str(text).split())
+    return "".join(_LATEX.get(mark, mark) for mark in flat if mark.isprintable())
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark.agreement import IccKind, icc, icc_average_agreement
-from benchmark.errors import UsageError
+from benchmark.errors import DataError, UsageError
 
 #: Six targets by four judges (Shrout and Fleiss 1979, their Table 2).
 SHROUT_FLEISS = np.array(
@@ -174,6 +174,15 @@ def test_raters_who_only_contradict_each_other_stay_below_zero(
     else:
         assert found.value is not None
         assert found.value <= -0.99
+
+
+@pytest.mark.parametrize(
+    ("ratings", "said"),
+    [([[1.0, np.inf], [2.0, 3.0]], "infinite"), ([1.0, 2.0, 3.0], r"not of shape \(3,\)")],
+)
+def test_what_is_no_table_of_numbers_is_refused(ratings: list[object], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        icc(np.array(ratings), "ICC(A,1)")
 
 
 def test_there_is_no_seventh() -> None:

@@ -162,9 +162,9 @@ def test_reclassification_by_hand():
     assert (found.up, found.down, found.net, found.same, found.n_missing) == (2, 1, 1, 3, 1)
 
 
-@pytest.mark.parametrize("cuts", [[], [5, 1], [1, 1]])
-def test_cut_offs_have_to_rise(cuts):
-    with pytest.raises(UsageError, match="have to rise"):
+@pytest.mark.parametrize("cuts", [[], [5, 1], [1, 1], [float("nan")], [1, float("inf")]])
+def test_cut_offs_have_to_be_numbers_that_rise(cuts):
+    with pytest.raises(UsageError, match="have to be numbers that rise"):
         reclassification([1], [1], cuts)
 
 

@@ -150,7 +150,10 @@ def test_where_patients_differ_less_than_their_cases_there_is_one_variance():
     d = np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
     found = bland_altman(np.zeros(6), d, patients=[0, 0, 1, 1, 2, 2])
     assert found.sd == pytest.approx(math.sqrt(2.0))
-    assert found.note == "no variance between patients"
+    assert found.note.split("; ") == [
+        "no variance between patients",
+        "no test of proportional bias: the means do not vary",
+    ]
 
 
 def test_proportional_bias_is_a_regression_on_the_mean():
@@ -163,6 +166,22 @@ def test_proportional_bias_is_a_regression_on_the_mean():
     peer = linregress((x + y) / 2, y - x)
     assert (found.slope, found.slope_p) == pytest.approx((peer.slope, peer.pvalue), rel=1e-8)
     assert found.slope_p < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "patients", "slope", "why"),
+    [
+        ([1, 2], [2, 4], None, 2 / 3, "as many pairs as coefficients"),
+        ([1, 2, 3], [2, 3, 5], ["a", "a", "b"], 0.5, "as many pairs as coefficients"),
+        ([1, 2, 3], [2, 4, 6], None, 2 / 3, "all pairs lie on the line"),
+        ([1, 3, 2], [3, 1, 2], None, None, "the means do not vary"),
+    ],
+)
+def test_a_proportional_bias_without_a_test_says_why(x, y, patients, slope, why):
+    found = bland_altman(x, y, patients=patients)
+    assert found.slope == (None if slope is None else pytest.approx(slope))
+    assert found.slope_p is None
+    assert found.note == f"no test of proportional bias: {why}"
 
 
 def test_ratios_are_those_of_logarithms_turned_back():

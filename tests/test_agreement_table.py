@@ -319,6 +319,29 @@ def test_readers_stand_beside_methods_once(make_run):
     assert found["n_total"].tolist() == [6, 6, 6]
 
 
+def test_a_case_that_a_reader_did_not_read_is_no_miss_of_the_reader(make_run):
+    rows = [r for case, pair in VALUES.items() for r in both(case, *pair)]
+    rows += [row(case, "reader_1", pair[0] + 1) for case, pair in list(VALUES.items())[:4]]
+    path = make_run("x", cases={key: {} for key in VALUES}, features=rows)
+    found = table_of([path], readers=True).iloc[1]
+    assert (found["n_total"], found["n_missing"], found["bias"]) == (4, 0, 1.0)
+    assert "2 not applicable" in found["note"]
+
+
+def test_no_feature_at_all_is_refused(make_run):
+    path = made(make_run, VALUES, feature="lv_ml")
+    for features in (None, []):
+        with pytest.raises(UsageError, match="No feature was named"):
+            table_of([path], features)
+
+
+def test_intervals_that_take_cases_as_independent_are_told(make_run):
+    cases = {case: {"patient": f"p{i // 2}"} for i, case in enumerate(VALUES)}
+    path = made(make_run, VALUES, cases=cases, feature="scar_percent", unit="%")
+    note = table_of([path], ["scar_percent"]).iloc[0]["note"]
+    assert "of r, ccc, icc, of shares of cases and of slopes other than cluster" in note
+
+
 def test_the_order_of_runs_changes_nothing(make_run):
     paths = [made(make_run, VALUES, m, seed=s) for m in ("x", "y") for s in (0, 1)]
     one, two = (agreement_table(list(runs), resamples=50) for runs in (

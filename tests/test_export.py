@@ -14,12 +14,12 @@ from benchmark.cli._app import app, run_app
 from benchmark.errors import DataError, UsageError
 from benchmark.evaluate import evaluate
 from benchmark.export import challenger_csv, latex_table, nnunet_summary, summary_text, tidy_csv
-from benchmark.export.latex import escaped
 from benchmark.leaderboard import leaderboard
 from benchmark.policies import Policy
 from benchmark.presets import read_summary
 from benchmark.shown import read_shown
 from benchmark.table import Quantity, read_runs
+from benchmark.text import latex_text
 
 DICE, HD95 = Quantity("scar", "dice"), Quantity("scar", "hd95", "3d")
 ASSD = Quantity("scar", "assd", "3d")
@@ -234,7 +234,7 @@ def test_latex_is_a_booktabs_table(make_run):
 
 def test_names_cannot_become_commands():
     evil = '\\input{/etc/passwd} 100% $x^2$ #1 a~b & <c> [d] "e"\n\nnew\x07'
-    text = escaped(evil)
+    text = latex_text(evil)
     for mark in ("\\input", "% ", "&", "$", "#"):
         plain = text.replace("\\" + mark.strip(), "")
         assert mark not in plain, mark

@@ -397,3 +397,9 @@ def test_wilson_by_its_published_example():
     assert wilson(0, 20).low == 0.0
     assert round(wilson(0, 20).high, 4) == 0.1611
     assert wilson(0, 0).value is None
+
+
+def test_wilson_of_none_and_of_all_ends_exactly_there():
+    # Rounding would leave a lower end of 2.8e-17 of 10 and an upper one of 1 - 1e-16 of 13.
+    assert {wilson(0, n).low for n in range(1, 300)} == {0.0}
+    assert {wilson(n, n).high for n in range(1, 300)} == {1.0}

@@ -109,6 +109,11 @@ def test_drawings_are_linked_where_they_lie() -> None:
     assert "drawn: 50\\%/x.png" in odd
 
 
+def test_a_name_with_a_line_s_end_stays_in_latex_s_comment() -> None:
+    tex = latex(PaperReport(PAPER, ("runs on x\n\\input{y}",), (), ()))
+    assert tex.splitlines() == ["% runs on x \\input{y}"]
+
+
 def test_the_terminal_lists_them_on_one_line_each() -> None:
     from rich.console import Console
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmark import DataError
+from benchmark.papers.fahmy2021_slices import segmented_slices
 from benchmark.parquet import write_table
 from benchmark.results import load_run
 from benchmark.scoring import COUNTS, ScoreTask, arrow_schema, score_case
@@ -132,6 +133,14 @@ def test_a_patient_in_whom_both_fail_is_dropped_and_one_of_one_is_not(make_run) 
     # What is missing is missing; the reference is not.
     assert np.isnan(values(found, "none", "a", "all", "prediction")[1])
     assert values(found, "none", "a", "all", "reference") == [3, 6.0, 1.5, 25.0]
+
+
+def test_without_an_answer_the_slices_with_myocardium_are_missed_and_no_others(make_run) -> None:
+    one = run_of(make_run, "one", {"p": FIRST})
+    none = run_of(make_run, "none", {"p": None})
+    found = segmented_slices([one, none], ["test"])
+    assert found.index.get_level_values("slice").tolist() == [0, 1, 2]
+    assert found["success"].tolist() == [0.5, 0.5, 0.0]
 
 
 def test_excluded_cases_count_for_nobody(make_run) -> None:

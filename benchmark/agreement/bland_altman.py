@@ -216,7 +216,11 @@ def _with_slope(found: BlandAltman, known: Pairs) -> BlandAltman:
         return found
     line = regression(mean, difference, origin=False)
     if line.slope is None or not line.slope_se:
-        return replace(found, slope=line.slope)
+        if len(mean) < 2:
+            return found  # its note says so
+        why = "the means do not vary" if line.slope is None else line.note.split(": ")[-1]
+        note = f"no test of proportional bias: {why}"
+        return replace(found, slope=line.slope, note="; ".join(filter(None, [found.note, note])))
     from scipy.special import stdtr
 
     p = 2 * float(stdtr(line.n - 2, -abs(line.slope / line.slope_se)))

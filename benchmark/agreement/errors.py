@@ -150,12 +150,14 @@ def reclassification(x: ArrayLike, y: ArrayLike, cuts: Sequence[Cut | float]) ->
 
     Raises:
         DataError: Not of one length, or an infinite value.
-        UsageError: No cut-off, or they do not rise.
+        UsageError: No cut-off, one that is no number, or they do not rise.
     """
     given = [cut if isinstance(cut, Cut) else Cut(f"{cut:g}", float(cut)) for cut in cuts]
     values = [cut.value for cut in given]
-    if not given or any(b <= a for a, b in pairwise(values)):
-        raise UsageError(f"Cut-offs have to rise: {values}.", "Give each once, the lowest first.")
+    if not given or not np.isfinite(values).all() or any(b <= a for a, b in pairwise(values)):
+        raise UsageError(
+            f"Cut-offs have to be numbers that rise: {values}.", "Give each once, the lowest first."
+        )
     a, b, _, _ = pairs(x, y)
     total = int((~np.isnan(np.asarray(x, dtype=np.float64))).sum())
     names = [_below(given[0]), *(str(cut) for cut in given)]

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UsageError, near_misses
+from ..errors import DataError, UsageError, near_misses
 
 __all__ = ["LEVEL", "Icc", "IccKind", "icc", "icc_average_agreement"]
 
@@ -70,10 +70,18 @@ def icc(ratings: NDArray[Any], kind: IccKind) -> Icc:
 
     Raises:
         UsageError: There is no such kind.
+        DataError: The ratings are no table, or one of them is infinite.
     """
     if kind not in get_args(IccKind):
         raise UsageError(f"There is no {kind!r}.", near_misses(kind, get_args(IccKind)))
     ratings = np.asarray(ratings, dtype=np.float64)
+    if ratings.ndim != 2:
+        raise DataError(
+            f"Ratings are a table of subjects by raters, not of shape {ratings.shape}.",
+            "Give a row per subject and a column per rater.",
+        )
+    if np.isinf(ratings).any():
+        raise DataError("Agreement is of numbers: a rating is infinite.", "Give NaN where unknown.")
     ratings = ratings[~np.isnan(ratings).any(axis=1)]
     n, k = ratings.shape
     if n < 2 or k < 2:

@@ -56,12 +56,17 @@ def feature_pairs(
         value) and ``why`` (where the feature does not apply: such rows have ``seeds`` 0).
 
     Raises:
-        UsageError: No run has such a feature.
+        UsageError: No run has such a feature, or none is named.
         DataError: There are no runs, or no cases of these roles.
     """
     if not runs:
         raise DataError("There are no runs to make a table of.", "Run `bench run` first.")
     known = sorted({str(name) for run in runs for name in run.features["feature"].unique()})
+    if not features:
+        raise UsageError(
+            "No feature was named, or no run has any of the usual ones.",
+            f"Name some of: {', '.join(known)}." if known else "Score the runs again.",
+        )
     for name in features:
         if name not in known:
             raise UsageError(f"No run has a feature {name!r}.", near_misses(name, known))
@@ -144,6 +149,9 @@ def _of_run(run: Run, source: str, features: Sequence[str], roles: Sequence[str]
     inapplicable = [rows[f"{side}_status"] == "not_applicable" for side in ("value", "reference")]
     # A T1 map has no T2: what neither side has a row of is no feature of the case.
     unrecorded = rows["value_status"].isna() & rows["reference_status"].isna()
+    if source != "prediction":
+        # Nor is a case that a reader did not read one that the reader found nothing in.
+        unrecorded |= rows["value_status"].isna()
     why = rows["value_message"].where(inapplicable[0], rows["reference_message"])
     why = why.where(inapplicable[0] | inapplicable[1], None).mask(unrecorded, "not recorded")
     return rows.assign(why=why, seed=run.record.seed)

@@ -45,9 +45,7 @@ def proportion(k: int, n: int, method: IntervalMethod = "wilson") -> Proportion:
         return Proportion(None, None, None, k, n)
     if method == "wilson":
         found = wilson(k, n, LEVEL)
-        # None of n is at least nothing, and all at most all, whatever rounding makes of it.
-        low, high = (0.0 if not k else found.low), (1.0 if k == n else found.high)
-        return Proportion(found.value, low, high, k, n)
+        return Proportion(found.value, found.low, found.high, k, n)
     from scipy.special import betaincinv
 
     tail = (1 - LEVEL) / 2

@@ -202,7 +202,7 @@ def _statistics(
     share = normalised_mae(x, y)
     found |= {"nmae": share.value, "nmae_min": share.smallest, "nmae_max": share.largest,
               "n_nmae": share.n, "nmae_pooled": share.pooled}  # fmt: skip
-    notes |= {"limits": plain.note, "ratio": ratio.note, "icc": rated.note,
+    notes |= {"differences": plain.note, "ratio": ratio.note, "icc": rated.note,
               "mae": off.note if resamples else "", "nmae": share.note}  # fmt: skip
     return found, notes
 
@@ -254,8 +254,8 @@ def _note(
     said += [f"{', '.join(names)}: {note}" for note, names in about.items()]
     if repeated:
         said.append(
-            "several cases of a patient: intervals of r, ccc, icc and of slopes other than cluster "
-            "take them as independent"
+            "several cases of a patient: intervals of r, ccc, icc, of shares of cases and of "
+            "slopes other than cluster take them as independent"
         )
     return "; ".join(said)
 

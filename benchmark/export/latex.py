@@ -4,36 +4,11 @@ from __future__ import annotations
 
 from ..averages import Cell
 from ..leaderboard import Leaderboard, Row
-from ..text import interval_text, number
+from ..text import interval_text, latex_text, number
 
-__all__ = ["escaped", "latex_table"]
+__all__ = ["latex_table"]
 
-_MARKS = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "[": "{[}",  # after a line's end it would be an option of \\
-    "]": "{]}",
-    "–": "--",  # noqa: RUF001 - the dash in tables
-}
 _ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "zero": r"$\rightarrow 0$"}
-
-
-def escaped(text: object) -> str:
-    """``text`` on one line, with nothing in it that LaTeX would act on."""
-    flat = " ".join(str(text).split())
-    return "".join(_MARKS.get(mark, mark) for mark in flat if mark.isprintable())
 
 
 def latex_table(board: Leaderboard) -> str:
@@ -45,7 +20,7 @@ def latex_table(board: Leaderboard) -> str:
     heads = []
     for column, unit, better in zip(board.columns, board.units, board.better, strict=True):
         name = str(column).replace("_", " ") + (f" ({unit})" if unit else "")
-        heads.append(" ".join(filter(None, [escaped(name), _ARROWS.get(better, "")])))
+        heads.append(" ".join(filter(None, [latex_text(name), _ARROWS.get(better, "")])))
     out = [
         "% Needs \\usepackage{booktabs}.\n",
         "\\begin{table*}\n\\centering\n",
@@ -64,7 +39,7 @@ def _caption(board: Leaderboard) -> str:
     data = board.dataset
     synthetic = ", synthetic data" if data.synthetic else ""
     excluded = f", {board.n_excluded} excluded" if board.n_excluded else ""
-    return escaped(
+    return latex_text(
         f"{data.title or data.name} ({data.name}{synthetic}): {board.n_cases} cases of "
         f"{board.n_patients} patients, role {' + '.join(board.roles)}{excluded}. Mean over cases "
         f"[95 % bootstrap interval over patients], cases with a value/cases. Undefined values, "
@@ -77,7 +52,7 @@ def _line(board: Leaderboard, row: Row) -> str:
         _cell(cell, 2 if unit else 3) for cell, unit in zip(row.cells, board.units, strict=True)
     ]
     rank = number(None) if row.rank is None else str(row.rank)
-    return " & ".join(map(escaped, [rank, row.label, *cells])) + r" \\" + "\n"
+    return " & ".join(map(latex_text, [rank, row.label, *cells])) + r" \\" + "\n"
 
 
 def _cell(cell: Cell, digits: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from ..text import markdown_cell
+from ..text import latex_text, markdown_cell
 from .drawing import PaperFigure
 
 __all__ = ["latex_figures", "markdown_figures", "plain_figures", "state"]
@@ -55,29 +55,26 @@ def markdown_figures(figures: Sequence[PaperFigure], pictures: Mapping[str, str]
 def latex_figures(
     figures: Sequence[PaperFigure],
     pictures: Mapping[str, str],
-    escaped: Mapping[str, str],
 ) -> str:
     """Floats of the drawings (``graphicx`` is needed then), a line of the others.
 
     Args:
         figures: Which.
         pictures: Path of the PNG by the number of a figure that was drawn.
-        escaped: What stands for a character that means something to LaTeX.
     """
-
-    def safe(text: str) -> str:
-        return "".join(escaped.get(mark, mark) for mark in " ".join(text.split()))
-
     out = ["\n% The drawings need \\usepackage{graphicx}.\n"] if pictures else []
     for figure in figures:
         path = pictures.get(figure.number)
         if path is None or _ODD & set(path):
-            out.append(f"\n{safe(f'{figure.name}. {figure.title}: {state(figure, pictures)}')}\n")
+            out.append(
+                f"\n{latex_text(f'{figure.name}. {figure.title}: {state(figure, pictures)}')}\n"
+            )
             continue
         note = f" {figure.note}" if figure.note else ""
+        caption = latex_text(f"{figure.name}. {figure.title}.{note}")
         out += [
             "\n\\begin{figure}\n\\centering\n",
             f"\\includegraphics[width=\\linewidth]{{\\detokenize{{{path}}}}}\n",
-            f"\\caption{{{safe(f'{figure.name}. {figure.title}.{note}')}}}\n\\end{{figure}}\n",
+            f"\\caption{{{caption}}}\n\\end{{figure}}\n",
         ]
     return "".join(out)

@@ -53,9 +53,9 @@ def segmented_slices(
         rows = _rows(run)
         rows = rows[(rows["metric"] == "slice_success") & (rows["level"] == "slice")]
         rows = rows[rows["status"] != "not_applicable"]
-        missed = rows["value"].isna() & rows["status"].isin(
-            ["pred_empty", "no_prediction", "error"]
-        )
+        missed = rows["value"].isna() & rows["status"].isin(_MISSES)
+        # Of a slice without the reference's myocardium there is no worst: nothing was missed.
+        missed &= rows["worst"].notna()
         rows = rows.assign(success=rows["value"].astype("float64").mask(missed, 0.0))
         parts.append(rows.loc[rows["success"].notna(), ["case", "slice", "success"]])
     cases = cases_of(runs, roles)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..text import NONE, csv_table, markdown_cell, markdown_table
+from ..text import NONE, csv_table, latex_text, markdown_cell, markdown_table
 from .drawing_text import latex_figures, markdown_figures, plain_figures, state
 from .layout import Cell, Filled, PaperReport, shown, shown_published
 from .published import NOT_PUBLISHED, PublishedRow
@@ -77,22 +77,25 @@ def latex(
     report: PaperReport, *, intervals: bool = False, pictures: Mapping[str, str] = _NONE_DRAWN
 ) -> str:
     """Floats of plain LaTeX; no package is needed, but for drawings."""
-    out = [f"% {line}\n" for line in report.head]
+    # On one line each: what follows a line's end is no comment any more.
+    out = [f"% {' '.join(line.split())}\n" for line in report.head]
     for table in report.tables:
         header = _header(table)
         out += [
             "\n\\begin{table}\n\\centering\n",
-            f"\\caption{{{_escaped(_heading(table))}}}\n",
+            f"\\caption{{{latex_text(_heading(table))}}}\n",
             f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}\n\\hline\n",
         ]
         lines = [header, *_lines(table, intervals=intervals)]
         for i, line in enumerate(lines):
-            out.append(" & ".join(map(_escaped, line)) + " \\\\\n" + ("\\hline\n" if not i else ""))
+            out.append(
+                " & ".join(map(latex_text, line)) + " \\\\\n" + ("\\hline\n" if not i else "")
+            )
         out.append("\\hline\n\\end{tabular}\n\n")
-        out += [f"{_escaped(note)}\n\n" for note in _notes(report, table)]
-        out += [f"({i}) run: \\texttt{{{_escaped(text)}}}\n\n" for i, text in _commands(table)]
+        out += [f"{latex_text(note)}\n\n" for note in _notes(report, table)]
+        out += [f"({i}) run: \\texttt{{{latex_text(text)}}}\n\n" for i, text in _commands(table)]
         out.append("\\end{table}\n")
-    out.append(latex_figures(report.figures, pictures, _LATEX))
+    out.append(latex_figures(report.figures, pictures))
     return "".join(out)
 
 
@@ -214,15 +217,3 @@ def _named(table: Filled, name: str) -> str:
     """Title of a column or a row, or the name itself."""
     row = table.published.rows.get(name)
     return table.titles.get(name) or (row.title if row else name.replace("_", " "))
-
-
-_LATEX = {
-    "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_",
-    "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
-    "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}",
-    "↑": "$\\uparrow$", "↓": "$\\downarrow$", "–": "--",  # noqa: RUF001 - the dash in tables
-}  # fmt: skip
-
-
-def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(mark, mark) for mark in " ".join(text.split()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,6 @@ from .directions import Floats, badness, matrix_of
 
 __all__ = ["one_sided", "pairwise_p"]
 
-#: Differences closer than this are ties: rounding must not rank them.
-_TIE = 1e-12
-#: Up to this many differences without ties, the Wilcoxon distribution is enumerated.
-_EXACT = 50
-
 
 def pairwise_p(
     values: ArrayLike, better: str, patients: ArrayLike | None = None, *, holm: bool = True
@@ -24,8 +18,8 @@ def pairwise_p(
     """One-sided p of each row being better than each column: what a significance map shows.
 
     Wilcoxon signed-rank on one mean difference per patient, over the cases where both methods have
-    a value; zeros are dropped, and the distribution is enumerated up to 50 patients without ties.
-    Holm's correction is over all ordered pairs, as they are all looked at.
+    a value, by the rules of :func:`benchmark.significance.wilcoxon_p`. Holm's correction is over
+    all ordered pairs, as they are all looked at.
 
     Args:
         values: ``(case, method)``; NaN is undefined.
@@ -55,22 +49,10 @@ def pairwise_p(
 
 def one_sided(gains: Floats) -> float:
     """P of Wilcoxon's signed-rank test that ``gains`` lie above 0; NaN with fewer than 2."""
-    if len(gains) < 2:
-        return float("nan")
-    # Differences that rounding made are none, and sizes that differ by rounding are ties.
-    gains = np.round(gains / _TIE) * _TIE
-    gains = gains[np.abs(gains) > 0]
-    if not len(gains):
-        return 1.0
-    from scipy.stats import wilcoxon
+    from ..significance.paired import signed_rank
 
-    tied = len(np.unique(np.abs(gains))) < len(gains)
-    exact = not tied and len(gains) <= _EXACT
-    with warnings.catch_warnings():
-        # Older versions of scipy say that few ties are too few; that is why the p is approximate.
-        warnings.filterwarnings("ignore", message="Sample size too small", category=UserWarning)
-        result = wilcoxon(gains, alternative="greater", method="exact" if exact else "approx")
-    return float(result.pvalue)
+    _, p, _ = signed_rank(gains, "greater")
+    return float("nan") if p is None else p
 
 
 def _per_patient(differences: Floats, patients: NDArray[Any]) -> Floats:

@@ -184,6 +184,8 @@ def case_ranks(values: ArrayLike, better: str) -> Floats:
     bad = badness(matrix_of(values), better)
     if not bad.size:
         return bad
+    # Means of seeds that differ by the order of their sum only are ties, as in `rank`.
+    bad = np.round(bad, 12)
     ranks: Floats = 1.0 * rankdata(np.where(np.isnan(bad), np.inf, bad), axis=1)
     ranks[np.isnan(bad).all(axis=1)] = np.nan
     return ranks

@@ -11,6 +11,7 @@ import pandas as pd
 from ..averages import means
 from ..policies import Policy
 from ..table import Quantity
+from .directions import badness, rank
 
 __all__ = ["Standing", "ranks", "standings"]
 
@@ -29,20 +30,17 @@ class Standing:
 
 
 def ranks(averages: Mapping[str, float | None], better: str) -> dict[str, int]:
-    """1 for the best mean; equal means share a rank, and undefined ones are last.
+    """1 for the best mean; means that are equal but for rounding share a rank, undefined are last.
 
     Args:
         averages: Mean by method.
         better: ``higher``, ``lower`` or ``zero``.
+
+    Raises:
+        UsageError: ``better`` is none of these.
     """
-
-    def badness(mean: float | None) -> float:
-        if mean is None:
-            return np.inf
-        return {"higher": -mean, "lower": mean}.get(better, abs(mean))
-
-    bad = {label: badness(mean) for label, mean in averages.items()}
-    return {label: 1 + sum(other < mine for other in bad.values()) for label, mine in bad.items()}
+    means = np.array([np.nan if m is None else m for m in averages.values()], dtype=np.float64)
+    return dict(zip(averages, map(int, rank(badness(means, better))), strict=True))
 
 
 def standings(

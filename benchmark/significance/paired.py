@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..bootstrap import RESAMPLES, interval, resampled_means
-from .exchange import all_exchanges_p, permutation
+from .exchange import permutation
 from .power import smallest_difference
 from .result import Test, joined, pairs
 
-__all__ = ["Paired", "paired", "per_patient", "wilcoxon", "wilcoxon_p"]
+__all__ = ["Paired", "paired", "per_patient", "signed_rank", "wilcoxon", "wilcoxon_p"]
 
 #: Differences closer than this are ties: rounding must not rank them.
 _TIE = 1e-12
@@ -130,7 +130,7 @@ def wilcoxon(a: ArrayLike, b: ArrayLike) -> Test:
         DataError: There are not as many of both.
     """
     x, y, lost = pairs(a, b)
-    statistic, p, note = _signed_rank(x - y)
+    statistic, p, note = signed_rank(x - y)
     return Test("Wilcoxon signed-rank", statistic, (), p, (len(x),), joined(note, lost))
 
 
@@ -142,11 +142,20 @@ def wilcoxon_p(differences: NDArray[np.float64]) -> tuple[float | None, str]:
     would find what no exact test can. If all differences are zero there is no evidence against
     equality: p is 1. With fewer than two patients there is no test.
     """
-    _, p, note = _signed_rank(differences)
+    _, p, note = signed_rank(differences)
     return p, note
 
 
-def _signed_rank(differences: NDArray[np.float64]) -> tuple[float | None, float | None, str]:
+def signed_rank(
+    differences: NDArray[np.float64], alternative: Literal["two-sided", "greater"] = "two-sided"
+) -> tuple[float | None, float | None, str]:
+    """The statistic, p and note of :func:`wilcoxon_p`, which has the rules.
+
+    Args:
+        differences: ``(patient,)``.
+        alternative: ``greater``: that they lie above 0; then the statistic is the sum of the
+            positive ranks.
+    """
     if len(differences) < 2:
         return None, None, "fewer than 2 patients"
     differences = np.where(np.abs(differences) <= _TIE, 0.0, differences)
@@ -164,8 +173,30 @@ def _signed_rank(differences: NDArray[np.float64]) -> tuple[float | None, float 
     with warnings.catch_warnings():
         # Older versions of scipy say that few ties are too few; that is why the p is approximate.
         warnings.filterwarnings("ignore", message="Sample size too small", category=UserWarning)
-        result = test(rounded, zero_method="wilcox", method="exact" if exact else "approx")
+        result = test(
+            rounded,
+            zero_method="wilcox",
+            alternative=alternative,
+            method="exact" if exact else "approx",
+        )
     p = float(result.pvalue)
     if tied and len(differences) <= _EXACT_TIED:
-        p = all_exchanges_p(np.sign(rounded) * rankdata(np.abs(rounded)))
+        p = _all_signs_p(rankdata(np.abs(rounded)), rounded > 0, alternative)
     return float(result.statistic), p, ""
+
+
+def _all_signs_p(
+    ranks: NDArray[np.float64], positive: NDArray[np.bool_], alternative: str
+) -> float:
+    """The share of all signs of the ranks that are as extreme: counted by the sum of positives."""
+    doubled = np.rint(2 * ranks).astype(np.int64)  # ties have halves
+    ways = np.ones(1)
+    for rank in doubled:
+        ways = np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))
+    sums, found = np.arange(len(ways)), int(doubled[positive].sum())
+    if alternative == "greater":
+        extreme = sums >= found
+    else:
+        middle = len(ways) - 1  # twice the mean of the sums
+        extreme = np.abs(2 * sums - middle) >= abs(2 * found - middle)
+    return float(ways[extreme].sum() / ways.sum())
