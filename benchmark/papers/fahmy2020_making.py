@@ -75,6 +75,16 @@ class Making:
         """Reference and prediction by case; None where there is no run of the method."""
         return self._pairs.get((column, feature))
 
+    def unanswered(self) -> list[str]:
+        """A note on the cases that a model has no value for, where there are some."""
+        counts = {
+            column: int((pairs["reference"].notna() & pairs["prediction"].isna()).sum())
+            for (column, feature), pairs in self._pairs.items()
+            if feature == "scar_percent"
+        }
+        told = ", ".join(f"{self.models[c].label} {n}" for c, n in counts.items() if n)
+        return [f"Cases without a %LGE of the model, which are in no pair: {told}."] if told else []
+
     @cached_property
     def dice(self) -> Mapping[str, pd.DataFrame]:
         """Dice of scar by case with scar, by method."""
