@@ -476,6 +476,10 @@ def test_all_formats_say_all_cells(slabs: tuple[Path, Path]) -> None:
         "3, %LGE", "all", "slope_2d"))  # fmt: skip
     assert float(slope["value"]) == pytest.approx(0.5)
     assert (slope["published"], slope["published_low"]) == ("0.8", "0.74")
+    assert slope["low_and_high"] == "95 % interval"
+    bound = next(one for one in lines if (one["table"], one["row"], one["column"]) == (
+        "3, %LGE", "all", "p_slope"))  # fmt: skip
+    assert (bound["published_relation"], bound["published"]) == ("<", "0.001")
     assert "\\%LGE" in latex(found)
     assert "no such site in this data" in markdown(found)
 
