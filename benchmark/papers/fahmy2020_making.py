@@ -41,7 +41,7 @@ class Making:
     @classmethod
     def of(cls, runs: Sequence[Run], roles: Collection[str], policy: Policy) -> Making:
         """Of these runs; see :func:`benchmark.papers.cohort.choose` for what is refused."""
-        return cls(choose(runs, "fahmy2020", METHODS), tuple(roles), policy, runs[0])
+        return cls(choose(runs, "fahmy2020", METHODS, roles), tuple(roles), policy, runs[0])
 
     @cached_property
     def paper(self) -> Paper:

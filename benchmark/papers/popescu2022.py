@@ -16,6 +16,7 @@ from .. import averages
 from ..bootstrap import RESAMPLES
 from ..errors import DataError
 from ..policies import Policy, case_means
+from ..relaxation import MAPS
 from ..results import Run
 from ..table import Quantity, tidy
 from ..text import number
@@ -76,9 +77,11 @@ def _check(runs: Sequence[Run], roles: Collection[str]) -> None:
     for run in runs:
         regions = set(run.scores["region"].astype(str)) & set(REGIONS)
         volumes = set(run.features["feature"].astype(str)) & {f"{name}_ml" for name in REGIONS}
+        maps = set(run.cases["map"].dropna().astype(str)) & set(MAPS) if "map" in run.cases else ()
         lacking = [
             what
             for there, what in (
+                (not maps, "images of LGE but T1 and T2 maps"),
                 (bool(regions), "scores of the left ventricle, its myocardium or scar"),
                 (bool(volumes), "volumes"),
                 (bool(run.cases["role"].isin(list(roles)).any()),
