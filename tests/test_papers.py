@@ -565,6 +565,11 @@ def test_runs_on_other_data_are_told_what_they_lack(make_run: Any) -> None:
         tables(path)
 
 
+def test_runs_without_a_case_of_the_roles_are_refused(made: Any) -> None:
+    with pytest.raises(DataError, match=r"has no cases of role nobody\. Name other roles"):
+        report("mapping2023", read_runs([made()]), roles=["nobody"], policy=Policy.WORST_CASE)
+
+
 def test_runs_of_two_data_sets_are_refused(made: Any) -> None:
     with pytest.raises(UsageError, match="2 data sets: mapping, other"):
         tables(made(), made(dataset="other"))

@@ -270,6 +270,12 @@ def test_the_burden_is_a_share_of_each_sides_own_myocardium(made: Any) -> None:
 # Which run fills what -----------------------------------------------------------------------------
 
 
+def test_runs_on_maps_are_refused(made: Any) -> None:
+    """They have a left ventricle and volumes, but no LGE."""
+    with pytest.raises(DataError, match="has no images of LGE but T1 and T2 maps: the tables"):
+        tables(made(cases={case: {"patient": case, "map": "t1"} for case in DICE}))
+
+
 def test_ablations_stand_beside_the_whole(made: Any) -> None:
     found = tables(made(), made(anatomy=False, shift=-0.1), made(style=False, shift=-0.2))
     table = found["1, text"]
@@ -415,6 +421,7 @@ def test_the_command_writes_every_form(
     (cell,) = [r for r in lines if (r["table"], r["row"], r["column"])
                == ("2", "lv_mae", "total")]  # fmt: skip
     assert (cell["published"], cell["published_low"]) == ("6.3", "0.6")
+    assert cell["low_and_high"] == "range"
     assert float(cell["value"]) == pytest.approx(20 / 3)
 
 

@@ -387,6 +387,39 @@ def test_large_scars_classes_and_sizes(slabs: tuple[Path, Path]) -> None:
     assert means.cell("percent_bias", "cnn2d").value == pytest.approx(-3.75)
 
 
+def test_a_case_without_an_answer_is_told_and_no_large_scar_is_found_in_it(
+    slabs: tuple[Path, Path],
+) -> None:
+    """The 3D CNN has no answer for c, the one patient with a large scar, nor for b."""
+    features = pd.read_parquet(slabs[0] / "features.parquet")
+    lost = features["case"].isin(["b", "c"]) & (features["source"] == "prediction")
+    features.loc[lost, "value"] = None
+    features.to_parquet(slabs[0] / "features.parquet")
+    found = filled("fahmy2020", *slabs)
+    rows = ("n_large", "accuracy", "sensitivity", "specificity")
+    assert cells(found, "Text: large scar", "cnn3d", *rows) == [1, 75, 0, 100]
+    assert cells(found, "Text: large scar", "cnn2d", *rows) == [1, 75, 0, 100]
+    means = table(found, "Text: agreement")
+    for name, manual in (("volume", 2.25), ("percent", 7.5)):
+        assert means.cell(f"{name}_mean", "manual").value == pytest.approx(manual)
+        assert means.cell(f"{name}_mean", "manual").n == 4
+        assert means.cell(f"{name}_bias", "cnn3d").n == 2
+    told = "Cases without a %LGE of the model, which are in no pair: cnn3d 2."
+    for number in ("3, scar volume", "3, %LGE", "Text: agreement"):
+        assert told in table(found, number).notes
+
+
+def test_scar_of_table_2_is_more_than_one_percent_of_the_myocardium(
+    slabs: tuple[Path, Path],
+) -> None:
+    for folder in slabs:
+        features = pd.read_parquet(folder / "features.parquet")
+        of_a = (features["case"] == "a") & (features["feature"] == "scar_percent")
+        features.loc[of_a, "value"] = 0.9
+        features.to_parquet(folder / "features.parquet")
+    assert cells(filled("fahmy2020", *slabs), "2", "testing", "n_scar", "n_no_scar") == [1, 3]
+
+
 def test_a_missing_cnn_and_cases_without_site_are_said(made: Made) -> None:
     bare = {name: {"patient": name, "role": "test"} for name in CASES}
     found = filled("fahmy2020", made("cnn2d", 0.5, dice=DICE, cases=bare))
@@ -406,6 +439,13 @@ def test_a_missing_cnn_and_cases_without_site_are_said(made: Made) -> None:
 def test_runs_of_other_methods_are_told_what_to_type(made: Made, paper: str) -> None:
     with pytest.raises(DataError, match=r"these runs are of 'jdl'\. Type 'bench run -m"):
         filled(paper, made("jdl"))
+
+
+@pytest.mark.parametrize("paper", ["fahmy2020", "fahmy2021"])
+def test_runs_without_a_case_of_the_roles_are_refused(made: Made, paper: str) -> None:
+    method = {"fahmy2020": "cnn3d", "fahmy2021": "fusion"}[paper]
+    with pytest.raises(DataError, match=r"has no cases of role nobody\. Name other roles"):
+        filled(paper, made(method), roles=("nobody",))
 
 
 def test_data_without_scar_and_two_experiments_are_refused(made: Made) -> None:
@@ -443,6 +483,9 @@ def test_all_formats_say_all_cells(slabs: tuple[Path, Path]) -> None:
         "3, %LGE", "all", "slope_2d"))  # fmt: skip
     assert float(slope["value"]) == pytest.approx(0.5)
     assert (slope["published"], slope["published_low"]) == ("0.8", "0.74")
+    bound = next(one for one in lines if (one["table"], one["row"], one["column"]) == (
+        "3, %LGE", "all", "p_slope"))  # fmt: skip
+    assert (bound["published_relation"], bound["published"]) == ("<", "0.001")
     assert "\\%LGE" in latex(found)
     assert "no such site in this data" in markdown(found)
 

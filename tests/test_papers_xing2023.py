@@ -54,7 +54,7 @@ def made(make_run: Any) -> Callable[..., Path]:
     """A run of a method: ``made("jdl", 0.1)`` has Dice a tenth above the others."""
 
     def make(method: str, shift: float = 0.0, **changes: Any) -> Path:
-        more = changes.pop("record", {})
+        more, dataset = changes.pop("record", {}), changes.pop("dataset", "lge")
         group = f"{method}-{sorted(changes.items())}"
         areas = [
             {"case": case, "level": "slice", "slice": z, "source": "reference", "status": "ok",
@@ -63,7 +63,7 @@ def made(make_run: Any) -> Callable[..., Path]:
         ]  # fmt: skip
         images = {"train": {"lge": {"apex": 3, "base": 4}}}
         folder: Path = make_run(
-            method, scores(method, shift), dataset="lge", features=areas,
+            method, scores(method, shift), dataset=dataset, features=areas,
             cases={case: {"patient": patient} for case, patient in CASES.items()},
             record={"group": group, "key": group, "metric_cards": {}, **more,
                     "split": {"train": ["t", "u"]}, "stages": {"score": {"images": images}}},
@@ -142,6 +142,8 @@ def test_runs_that_cannot_fill_it_are_refused(made: Any) -> None:
     with pytest.raises(DataError, match="None of these runs is of a method of xing2023") as told:
         tables(made("fwhm"))
     assert "bench run -m jdl -d lge" in told.value.fix
+    with pytest.raises(DataError, match="-m jdl -d lge'"):  # on maps it could not be trained
+        tables(made("mapping", dataset="maps", record={"annotates": ["myocardium"]}))
     with pytest.raises(UsageError, match="'jdl' was run as"):
         tables(made("jdl"), made("jdl", epochs=3))
     with pytest.raises(DataError, match="no cases of role external"):

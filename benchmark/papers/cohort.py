@@ -27,16 +27,19 @@ _CASE = ["patient", "role", "site", "vendor", "pathology"]
 _NEEDED = ("myocardium", "scar")
 
 
-def choose(runs: Sequence[Run], paper: str, methods: Sequence[str]) -> Mapping[str, Column]:
+def choose(
+    runs: Sequence[Run], paper: str, methods: Sequence[str], roles: Collection[str]
+) -> Mapping[str, Column]:
     """Which runs are of which of the paper's methods, or what to type for those without any.
 
     Args:
         runs: Of one data set.
         paper: Short name of the paper.
         methods: Names of the methods that its tables compare.
+        roles: Cases of which roles its tables are filled from.
 
     Raises:
-        DataError: None is of any of them, or their data has no scar.
+        DataError: None is of any of them, their data has no scar, or no case is of ``roles``.
         UsageError: They are of several data sets, or several experiments are of one method.
     """
     one_dataset(runs)
@@ -66,6 +69,11 @@ def choose(runs: Sequence[Run], paper: str, methods: Sequence[str]) -> Mapping[s
                 f"Each of {names} could fill the same cells of {paper}.",
                 f"Name the runs of one of them: {', '.join(str(e.runs[0].source) for e in found)}.",
             )
+    if cases_of([run for e in there for run in e.runs], roles).empty:
+        raise DataError(
+            f"{there[0].runs[0].source} has no cases of role {' or '.join(roles)}.",
+            "Name other roles.",
+        )
     base = there[0]
     profile = base.record.method.profile
     return {

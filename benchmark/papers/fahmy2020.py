@@ -43,7 +43,8 @@ _DICE = (
     "segmented the same patients."
 )
 _LARGE = (
-    "Of several seeds, a case has their mean %LGE. Intervals are exact (Clopper-Pearson): that of "
+    "Of several seeds, a case has their mean %LGE; in a case without an answer no large scar is "
+    "found. Intervals are exact (Clopper-Pearson): that of "
     "the paper's sensitivity, 51 to 97 % for 10 of 12, is."
 )
 
@@ -87,8 +88,9 @@ def _table_1(making: Making) -> Filled:
 
 def _table_2(making: Making) -> Filled:
     note = (
-        "Scar is what the reference has any of. Tables of runs hold the cases that were tested; of "
-        "those learnt from there is no more than their number."
+        "With scar are patients whose %LGE of the reference is more than 1 %, as published. Tables "
+        "of runs hold the cases that were tested; of those learnt from there is no more than their "
+        "number."
     )
     return Filled(making.paper.tables["2"], sizes(making), (note, *making.strata.notes))
 
@@ -98,7 +100,8 @@ def _lines(making: Making, number: str, feature: str) -> Filled:
     cells: Cells = {}
     for row in table.rows:
         cells |= {(row, column): cell for column, cell in lines(making, row, feature).items()}
-    filled = making.filled(number, cells, _LINES, *making.strata.notes, columns=_suffixed(making))
+    notes = (_LINES, *making.unanswered(), *making.strata.notes)
+    filled = making.filled(number, cells, *notes, columns=_suffixed(making))
     titles = {"n": "Cases", **table.columns}
     return replace(filled, intervals=True, columns=titles, ours_only=("n",))
 
@@ -126,7 +129,7 @@ def _large(making: Making) -> Filled:
 
 def _agreement(making: Making) -> Filled:
     note = "Limits of agreement are 1.96 standard deviations (ddof 1) of the differences."
-    return making.filled("Text: agreement", agreement(making), note)
+    return making.filled("Text: agreement", agreement(making), note, *making.unanswered())
 
 
 def _classes(making: Making) -> Filled:

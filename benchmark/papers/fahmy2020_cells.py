@@ -17,10 +17,9 @@ from .agreement_cells import (
     limits_of,
     line_of,
     p_cell,
-    pair_of,
     slope_cell,
 )
-from .cohort import Floats, feature_pairs
+from .cohort import PAIR, Floats, feature_pairs
 from .fahmy2020_making import METHODS, Cells, Making
 from .fahmy2020_strata import N_SITES, N_VENDORS
 from .layout import Cell
@@ -28,6 +27,9 @@ from .selection import Column
 
 __all__ = ["agreement", "class_counts", "classes", "dice", "large_scar", "lines", "sizes"]
 
+#: %LGE above which a patient has scar: "classified into scar (>1% of LV volume) or no-scar
+#: subgroups", where the LV volume is that of the myocardium ("Image Analysis").
+PRESENT = 1.0
 #: %LGE from which on a scar is large.
 LARGE = 15.0
 
@@ -39,7 +41,8 @@ def _absent(making: Making) -> Column | None:
 
 def sizes(making: Making) -> Cells:
     """Table 2."""
-    scar = feature_pairs([r for of in making.runs.values() for r in of], "scar_ml", making.roles)
+    runs = [run for of in making.runs.values() for run in of]
+    scar = feature_pairs(runs, "scar_percent", making.roles).groupby("patient")["reference"].mean()
     split = making.run.record.split
     table = making.paper.tables["2"]
     cells: Cells = {(row, c): Cell(missing="not tested", text=NONE) for row in table.rows
@@ -51,9 +54,8 @@ def sizes(making: Making) -> Cells:
             cells |= {(f"n_site_{i}", c): missing for c in table.columns}
         else:
             cells[f"n_site_{i}", "testing"] = Cell(float(found["patient"].nunique()))
-    for row, held in (("n_scar", scar["reference"] > 0), ("n_no_scar", scar["reference"] == 0)):
-        n = scar.loc[held.to_numpy(bool), "patient"].nunique()
-        cells[row, "testing"] = Cell(float(n))
+    for row, held in (("n_scar", scar > PRESENT), ("n_no_scar", scar <= PRESENT)):
+        cells[row, "testing"] = Cell(float(held.sum()))
     tested = making.cases["patient"].nunique()
     learnt = len(split.get("train", ())) or None
     cells["n_total", "testing"] = Cell(float(tested))
@@ -139,9 +141,10 @@ def large_scar(making: Making, method: str) -> Mapping[str, Cell]:
     if pairs is None:
         rows = ("n_large", "accuracy", "sensitivity", "specificity")
         return dict.fromkeys(rows, Cell(command=making.models[method].command))
-    x, y = pair_of(pairs)
-    large = Cell(float((x >= LARGE).sum()), n=len(x))
-    return {"n_large": large, **detection_cells(x >= LARGE, y >= LARGE)}
+    of = pairs[pairs["reference"].notna()]
+    # Nothing is at least 15: in a case without an answer no large scar is found.
+    truth, found = ((of[side] >= LARGE).to_numpy(bool) for side in PAIR)
+    return {"n_large": Cell(float(truth.sum()), n=len(of)), **detection_cells(truth, found)}
 
 
 def agreement(making: Making) -> Cells:
@@ -154,8 +157,9 @@ def agreement(making: Making) -> Cells:
                 cells |= {(f"{name}_{what}", method): Cell(command=model.command)
                           for what in ("mean", "bias")}  # fmt: skip
                 continue
-            x, y = pair_of(pairs)
-            cells[f"{name}_mean", "manual"], cells[f"{name}_mean", method] = _mean(x), _mean(y)
+            # Manual: of all cases, whichever of them the models have an answer for.
+            for column, side in zip(("manual", method), PAIR, strict=True):
+                cells[f"{name}_mean", column] = _mean(pairs[side].dropna().to_numpy(np.float64))
             cells[f"{name}_bias", method] = limits_cell(limits_of(pairs))
         found = _classes(making, method)
         for row, i in (("dice_low", 0), ("dice_high", 2)):

@@ -41,7 +41,7 @@ class Making:
     @classmethod
     def of(cls, runs: Sequence[Run], roles: Collection[str], policy: Policy) -> Making:
         """Of these runs; see :func:`benchmark.papers.cohort.choose` for what is refused."""
-        return cls(choose(runs, "fahmy2020", METHODS), tuple(roles), policy, runs[0])
+        return cls(choose(runs, "fahmy2020", METHODS, roles), tuple(roles), policy, runs[0])
 
     @cached_property
     def paper(self) -> Paper:
@@ -74,6 +74,16 @@ class Making:
     def pairs(self, column: str, feature: str) -> pd.DataFrame | None:
         """Reference and prediction by case; None where there is no run of the method."""
         return self._pairs.get((column, feature))
+
+    def unanswered(self) -> list[str]:
+        """A note on the cases that a model has no value for, where there are some."""
+        counts = {
+            column: int((pairs["reference"].notna() & pairs["prediction"].isna()).sum())
+            for (column, feature), pairs in self._pairs.items()
+            if feature == "scar_percent"
+        }
+        told = ", ".join(f"{self.models[c].label} {n}" for c, n in counts.items() if n)
+        return [f"Cases without a %LGE of the model, which are in no pair: {told}."] if told else []
 
     @cached_property
     def dice(self) -> Mapping[str, pd.DataFrame]:

@@ -45,7 +45,7 @@ class Making:
     @classmethod
     def of(cls, runs: Sequence[Run], roles: Collection[str]) -> Making:
         """Of these runs; see :func:`benchmark.papers.cohort.choose` for what is refused."""
-        chosen = choose(runs, "fahmy2021", list(METHODS.values()))
+        chosen = choose(runs, "fahmy2021", list(METHODS.values()), roles)
         models = {column: chosen[method] for column, method in METHODS.items()}
         return cls(models, tuple(roles), runs[0])
 

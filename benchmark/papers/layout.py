@@ -19,7 +19,8 @@ class Cell:
     Attributes:
         value: The number; None where there is none.
         spread: What the paper prints beside it in brackets.
-        low, high: Its 95 % interval, None where it was not estimated.
+        low, high: Its 95 % interval, None where it was not estimated; or what else the table's
+            ``ends`` says.
         n: Over how many samples.
         missing: Why there is no number.
         command: What to type to have it.
@@ -51,6 +52,7 @@ class Filled:
         intervals: Whether an interval is part of the cell in the paper too.
         columns: Titles by column, where ours are more or others than the paper's.
         ours_only: Columns that the paper has no counterpart of, shown without a published number.
+        ends: What ``low`` and ``high`` of its cells are.
     """
 
     published: PublishedTable
@@ -60,6 +62,7 @@ class Filled:
     intervals: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     ours_only: Collection[str] = ()
+    ends: str = "95 % interval"
 
     @property
     def titles(self) -> Mapping[str, str]:

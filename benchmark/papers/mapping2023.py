@@ -43,11 +43,16 @@ def report(
         policy: What undefined values count as.
 
     Raises:
-        DataError: The runs are not of maps, or were scored before there were rows of readers.
+        DataError: The runs are not of maps, were scored before there were rows of readers, or have
+            no case of these roles.
         UsageError: They are of several data sets, or several could fill one column.
     """
     one_dataset(runs)
     _check(runs)
+    if not any(run.cases["role"].isin(list(roles)).any() for run in runs):
+        raise DataError(
+            f"{runs[0].source} has no cases of role {' or '.join(roles)}.", "Name other roles."
+        )
     making = Making(choose(experiments(runs)), roles, policy, runs[0])
     tables = (
         _table_1(making), _table_2(making), _table_3(making), _table_4(making), table_5(making),

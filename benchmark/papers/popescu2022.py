@@ -16,6 +16,7 @@ from .. import averages
 from ..bootstrap import RESAMPLES
 from ..errors import DataError
 from ..policies import Policy, case_means
+from ..relaxation import MAPS
 from ..results import Run
 from ..table import Quantity, tidy
 from ..text import number
@@ -76,9 +77,11 @@ def _check(runs: Sequence[Run], roles: Collection[str]) -> None:
     for run in runs:
         regions = set(run.scores["region"].astype(str)) & set(REGIONS)
         volumes = set(run.features["feature"].astype(str)) & {f"{name}_ml" for name in REGIONS}
+        maps = set(run.cases["map"].dropna().astype(str)) & set(MAPS) if "map" in run.cases else ()
         lacking = [
             what
             for there, what in (
+                (not maps, "images of LGE but T1 and T2 maps"),
                 (bool(regions), "scores of the left ventricle, its myocardium or scar"),
                 (bool(volumes), "volumes"),
                 (bool(run.cases["role"].isin(list(roles)).any()),
@@ -165,10 +168,12 @@ def _table_1_text(making: Making) -> Filled:
 
 
 def _differences(making: Making) -> Iterator[str]:
-    """Paired tests of the whole model against each ablation."""
-    from ..significance import paired
+    """Paired tests of the whole model against each ablation, Holm within the table."""
+    from ..significance import holm, paired
 
     main = making.models.main.experiment
+    titles = making.paper.tables["1, text"].columns
+    told, ps = [], []
     for name, model in making.models.ablations.items():
         if main is None or model.experiment is None:
             continue
@@ -185,14 +190,15 @@ def _differences(making: Making) -> Iterator[str]:
             patients = wide.index.get_level_values("patient").to_numpy(dtype=str)
             values = wide.to_numpy(dtype=float)
             found = paired(values[:, 0], values[:, 1], patients)
-            if found.difference is None:
-                continue
-            p = found.note if found.p is None else f"Wilcoxon test over patients P = {found.p:.3f}"
-            title = making.paper.tables["1, text"].columns[name]
-            yield (
-                f"{row.title}: all stages minus {title.lower()} {found.difference:+.3f} over "
-                f"{found.n_cases} cases; {p}."
-            )
+            if found.difference is not None:
+                told.append((row.title, titles[name].lower(), found))
+                ps.append(found.p)
+    for (title, other, found), p in zip(told, holm(ps), strict=True):
+        test = found.note if p is None else "P " + ("< 0.001" if p < 0.001 else f"= {p:.3f}")
+        yield (
+            f"{title}: all stages minus {other} {found.difference:+.3f} over "
+            f"{found.n_patients} patients, Wilcoxon, Holm within this table: {test}."
+        )
 
 
 def _table_3(making: Making) -> Filled:

@@ -110,7 +110,7 @@ def table_2(making: Making) -> Filled:
         if without else "",
         **dict.fromkeys(columns, main),
     )  # fmt: skip
-    return replace(filled, intervals=True)
+    return replace(filled, intervals=True, ends="range")
 
 
 def table_2_text(making: Making) -> Filled:

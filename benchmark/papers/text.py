@@ -52,22 +52,24 @@ def csv_text(
 
     Figures are lines without a row and a column: what became of them stands under ``missing``.
     """
-    header = ["paper", "table", "row", "column", "value", "spread", "low", "high", "n", "missing",
-              "command", "filled_by", "letters", "published", "published_spread", "published_low",
-              "published_high", "quote", "note", "published_on"]  # fmt: skip
+    header = ["paper", "table", "row", "column", "value", "spread", "low", "high", "low_and_high",
+              "n", "missing", "command", "filled_by", "letters", "published", "published_relation",
+              "published_spread", "published_low", "published_high", "quote", "note",
+              "published_on"]  # fmt: skip
     lines: list[list[object]] = []
     for table in report.tables:
         for row, column, ours, theirs in table.pairs():
             lines.append(
                 [report.paper.name, table.published.number, row.name, column, ours.value,
-                 ours.spread, ours.low, ours.high, ours.n, ours.missing or _words(ours),
+                 ours.spread, ours.low, ours.high, None if ours.low is None else table.ends,
+                 ours.n, ours.missing or _words(ours),
                  ours.command, table.filled_by.get(column), ours.letters, theirs.value,
-                 theirs.spread, theirs.low, theirs.high, theirs.quote, theirs.note
+                 theirs.relation, theirs.spread, theirs.low, theirs.high, theirs.quote, theirs.note
                  if theirs.value is not None else NOT_PUBLISHED, report.caution]
             )  # fmt: skip
     lines += [
-        [report.paper.name, figure.name, *[None] * 7, state(figure, pictures), figure.command,
-         *[None] * 7, figure.note, report.caution]
+        [report.paper.name, figure.name, *[None] * 8, state(figure, pictures), figure.command,
+         *[None] * 8, figure.note, report.caution]
         for figure in report.figures
     ]  # fmt: skip
     return csv_table(header, lines)
@@ -104,26 +106,15 @@ def rich_view(
 ) -> Group:
     """The tables for a terminal; print it with a ``rich.console.Console``, and ``crop=False``."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    parts: list[Table | Text] = [Text(report.head[0], style="bold"), *map(Text, report.head[1:])]
+    from .terminal import Wide
+
+    parts: list[Wide | Text] = [Text(report.head[0], style="bold"), *map(Text, report.head[1:])]
     for table in report.tables:
-        view = Table(title=Text(_heading(table)), title_justify="left", title_style="bold")
-        first, *rest = _header(table)
-        longest = max((len(row.title) for row in table.published.rows.values()), default=0)
-        # However many columns there are, rows must be told apart.
-        view.add_column(Text(first), overflow="fold", min_width=min(longest + 2, 20))
-        for title in rest:
-            theirs = title == "published"
-            view.add_column(
-                Text(title), justify="right", style="dim" if theirs else "", overflow="fold",
-                min_width=len(title) if theirs else None,
-            )  # fmt: skip
         lines = _lines(table, intervals=intervals)
-        for line in lines:
-            view.add_row(*(Text(NONE if cell == NOT_PUBLISHED else cell) for cell in line))
-        parts += [Text(""), view]
+        dashed = [[NONE if cell == NOT_PUBLISHED else cell for cell in line] for line in lines]
+        parts += [Text(""), Wide(_heading(table), _header(table), dashed)]
         if any(NOT_PUBLISHED in line for line in lines):
             parts.append(Text(f"{NONE}: {NOT_PUBLISHED}, or not there."))
         parts += map(Text, _notes(report, table))
