@@ -245,8 +245,18 @@ def test_the_figures_are_those_of_values_ranks_costs_and_agreement(paths):
     # Strip, violins, blobs, map, podium; these runs recorded no cost.
     assert text.count("<svg") >= 5 + 2 * len(board.rows)
     assert "Bland-Altman, prediction - reference." in words
+    assert "undefined" not in text[text.index("<svg") : text.index("</svg>")]
     # Nothing that a style sheet would be needed for, and no second sheet.
     assert text.count("<style") == 1
+
+
+def test_cases_that_stay_undefined_are_counted_in_the_figures_of_values(make_run):
+    rows = [make_run.score("a", 0.5), make_run.score("b", None, "both_empty")]
+    text, _, _ = made([make_run("half", rows)], policy=Policy.EXCLUDE)
+    strip, violin = text.split("<svg")[1:3]
+    for drawn in (strip, violin):
+        assert "half (n = 1)" in drawn
+        assert "1 undefined" in drawn
 
 
 def test_tracks_are_those_of_the_rows(paths):

@@ -71,11 +71,14 @@ def svg_text(figure: Figure, prefix: str | None = None) -> str:
 
 
 def _svg(figure: Figure, prefix: str | None, *, inline: bool) -> str:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     drawn = io.StringIO()
     with settings():
         settle(figure)
         nobody = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(drawn, format="svg", metadata=nobody)
+        # Not savefig, which draws everything once before it draws it.
+        FigureCanvasSVG(figure).print_svg(drawn, metadata=nobody)
     # Our own output just now, not a stranger's file.
     root = ET.fromstring(drawn.getvalue())
     # Whole, but without what XML cannot hold.

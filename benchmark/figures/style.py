@@ -152,8 +152,9 @@ def sheet(title: str, description: str, width_mm: float, height_mm: float) -> Fi
 
 def settle(figure: Figure) -> None:
     """Lay the figure out once and for all: drawn again, at any resolution, it stays as it is."""
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)  # drawing it would do the same, and then draw it for nobody
         figure.set_layout_engine("none")
 
 
