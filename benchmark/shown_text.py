@@ -37,7 +37,8 @@ def shown_sections(shown: Shown) -> Iterator[Section]:
     if not shown.scores_only:
         yield Section("What it took", _costs_sentence(shown), _COSTS, tuple(_costs(shown)), left=2)
     yield _means(shown)
-    yield _worst(shown)
+    if shown.worst or shown.cells[0].mean is None:  # else nobody asked for any
+        yield _worst(shown)
     if shown.agreement:
         said = agreement_sentence(shown.policy)
         head = tuple(title for title in agreement_header() if title != "method")

@@ -449,6 +449,15 @@ def test_the_command_writes_the_page_beside_the_others_unless_told_not_to(paths,
     assert not written.exists()
 
 
+def test_a_data_set_named_where_runs_belong_is_told_from_a_missing_run(paths, capsys, tmp_path):
+    root = str(paths[0].parent.parent)
+    for command in ("leaderboard", "compare"):
+        assert run_app(app, [command, paths[0].parent.name, "--runs", root]) == 2
+        assert f"Name it as '-d {paths[0].parent.name}'." in capsys.readouterr().err
+        assert run_app(app, [command, str(tmp_path / "gone"), "--runs", root]) == 2
+        assert "gone. Name run folders" in capsys.readouterr().err
+
+
 def test_the_command_keeps_pictures_that_must_not_be_passed_on_out_of_the_leaderboards(
     paths, bench, tmp_path
 ):

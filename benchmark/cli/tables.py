@@ -250,6 +250,12 @@ def _found(
     from ..table import read_runs
 
     if paths:
+        for path in paths:
+            named = len(path.parts) == 1 and not path.exists()
+            if named and any((folder / path).is_dir() for folder in (runs, leaderboards)):
+                raise UsageError(
+                    f"'{path}' is a data set, no run folder or entry.", f"Name it as '-d {path}'."
+                )
         return read_runs(paths, levels=levels)
     entries = sorted(leaderboards.glob(f"{dataset or '*'}/*.json"))
     ours = find_runs(runs, dataset)

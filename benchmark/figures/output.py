@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..atomic import replacing
 from ..errors import UsageError
-from .style import FAMILIES, INK, PAPER, WORDS, plain, settings, settle
+from .style import FAMILIES, INK, MUTED, PAPER, WORDS, plain, settings, settle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ def svg_text(figure: Figure, prefix: str | None = None) -> str:
 
     Text and lines take the page's colour (``currentColor``) on no background, so that it is
     legible on a dark page; what must look like paper takes the CSS variable ``--paper``, or the
-    browser's own ``Canvas``. It scales with its container and says its title and description to
+    browser's own ``Canvas``; notes take ``--faint``. It scales with its container and says its title and description to
     screen readers. No script, no style sheet and no address is in it.
 
     Args:
@@ -151,6 +151,7 @@ def _element(element: ET.Element, ids: dict[str, str], *, inline: bool) -> str:
                 value = _FAMILY.sub("", value)
             if inline:
                 value = value.replace(INK, "currentColor").replace(PAPER, "var(--paper, Canvas)")
+                value = value.replace(MUTED, f"var(--faint, {MUTED})")
             kept[name.rpartition("}")[2]] = value
     inside = "".join(_element(child, ids, inline=inline) for child in element)
     text = escape(element.text or "", quote=False) if tag == "text" else ""

@@ -37,7 +37,7 @@ INK = "#1b1f24"
 PAPER = "#fdfefe"
 #: Of what stands back: grids, shares that nobody asked for.
 QUIET = 0.16
-MUTED = "#7d838a"
+MUTED = "#6a7078"
 
 FONT = 7.0  # points; 7 is what journals take at least
 SMALL = 6.0
