@@ -59,8 +59,8 @@ def svg_text(figure: Figure, prefix: str | None = None) -> str:
 
     Text and lines take the page's colour (``currentColor``) on no background, so that it is
     legible on a dark page; what must look like paper takes the CSS variable ``--paper``, or the
-    browser's own ``Canvas``; notes take ``--faint``. It scales with its container and says its title and description to
-    screen readers. No script, no style sheet and no address is in it.
+    browser's own ``Canvas``; notes take ``--faint``. It scales with its container and says its
+    title and description to screen readers. No script, no style sheet and no address is in it.
 
     Args:
         figure: What a function of this package drew.
@@ -77,8 +77,12 @@ def _svg(figure: Figure, prefix: str | None, *, inline: bool) -> str:
     with settings():
         settle(figure)
         nobody = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        # Not savefig, which draws everything once before it draws it.
-        FigureCanvasSVG(figure).print_svg(drawn, metadata=nobody)
+        canvas, dpi = figure.canvas, figure.dpi
+        try:  # savefig would draw everything once more before
+            FigureCanvasSVG(figure).print_svg(drawn, metadata=nobody)
+        finally:
+            figure.dpi = dpi
+            figure.set_canvas(canvas)
     # Our own output just now, not a stranger's file.
     root = ET.fromstring(drawn.getvalue())
     # Whole, but without what XML cannot hold.

@@ -154,7 +154,8 @@ def settle(figure: Figure) -> None:
     """Lay the figure out once and for all: drawn again, at any resolution, it stays as it is."""
     engine = figure.get_layout_engine()
     if engine is not None:
-        engine.execute(figure)  # drawing it would do the same, and then draw it for nobody
+        if figure.axes:
+            engine.execute(figure)  # drawing it would do the same, and then draw it for nobody
         figure.set_layout_engine("none")
 
 
