@@ -8,7 +8,7 @@ import re
 import xml.etree.ElementTree as ET
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..atomic import replacing
 from ..errors import UsageError
@@ -79,7 +79,8 @@ def _svg(figure: Figure, prefix: str | None, *, inline: bool) -> str:
         nobody = {"Date": None, "Creator": None, "Format": None, "Type": None}
         canvas, dpi = figure.canvas, figure.dpi
         try:  # savefig would draw everything once more before
-            FigureCanvasSVG(figure).print_svg(drawn, metadata=nobody)
+            sheet: Any = FigureCanvasSVG(figure)
+            sheet.print_svg(drawn, metadata=nobody)
         finally:
             figure.dpi = dpi
             figure.set_canvas(canvas)
