@@ -39,6 +39,7 @@ class Section:
         header: Titles of its columns.
         rows: Its cells.
         left: How many columns, from the first on, are names.
+        notes: What must be said of single rows, below the table.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Section:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     left: int = 1
+    notes: tuple[str, ...] = ()
 
 
 def sections(board: Leaderboard) -> Iterator[Section]:
@@ -60,10 +62,11 @@ def sections(board: Leaderboard) -> Iterator[Section]:
     if board.agreement:
         yield Section(
             "Clinical features",
-            agreement_sentence(board.policy) + agreement_notes(board.agreement),
+            agreement_sentence(board.policy),
             tuple(agreement_header()),
             tuple(tuple(agreement_cells(row)) for row in board.agreement),
             left=2,
+            notes=agreement_notes(board.agreement),
         )
     yield Section(
         "Undefined values",

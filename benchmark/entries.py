@@ -142,7 +142,9 @@ def load_entry(path: str | Path) -> list[Run]:
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not valid JSON ({error}).") from None
+        raise DataError(
+            f"{path} is not valid JSON ({error}).", "Name a run folder or an accepted entry."
+        ) from None
     if not isinstance(entry, dict) or entry.get("kind") != _KIND:
         raise DataError(f"{path} is no leaderboard entry.", "Make one with `bench accept`.")
     version = entry.get("format")

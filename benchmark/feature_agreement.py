@@ -188,11 +188,10 @@ def agreement_sentence(policy: Policy) -> str:
     )
 
 
-def agreement_notes(rows: Sequence[FeatureAgreement]) -> str:
-    """Why something that is shown could not be estimated; empty where all was."""
-    said = [
-        f" {row.label}, {row.feature}: {row.note}."
+def agreement_notes(rows: Sequence[FeatureAgreement]) -> tuple[str, ...]:
+    """Why something that is shown could not be estimated, a line each; none where all was."""
+    return tuple(
+        f"{row.label}, {row.feature}: {row.note}"
         for row in rows
         if row.note and None in (row.slope, row.slope_low, row.r, row.r_low, row.bias, row.lower)
-    ]
-    return "".join(said)
+    )

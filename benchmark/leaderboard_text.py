@@ -82,6 +82,7 @@ def markdown(board: Leaderboard) -> str:
             for line in section.rows
         ]
         out.append(markdown_table(section.header, lines, left=section.left))
+        out += ["\n" * bool(section.notes), *(f"* {markdown_cell(n)}\n" for n in section.notes)]
     cards = ", ".join(f"{markdown_cell(n)} `{h}`" for n, h in board.metric_cards.items())
     digests = sorted({p for seen in board.fingerprints for p in seen if p})
     prints = ", ".join(f"`{p[:16]}`" for p in digests)
@@ -165,7 +166,7 @@ def rich_view(board: Leaderboard) -> Group:
             more.add_column(title, justify="left" if named else "right")
         for texts in section.rows:
             more.add_row(*map(Text, texts))
-        parts += [Text(""), more, Text(section.sentence)]
+        parts += [Text(""), more, Text(section.sentence), *map(Text, section.notes)]
     return Group(*parts)
 
 

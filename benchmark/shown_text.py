@@ -37,13 +37,15 @@ def shown_sections(shown: Shown) -> Iterator[Section]:
     if not shown.scores_only:
         yield Section("What it took", _costs_sentence(shown), _COSTS, tuple(_costs(shown)), left=2)
     yield _means(shown)
-    yield _worst(shown)
+    if shown.worst or shown.cells[0].mean is None:  # else nobody asked for any
+        yield _worst(shown)
     if shown.agreement:
-        said = agreement_sentence(shown.policy) + agreement_notes(shown.agreement)
+        said = agreement_sentence(shown.policy)
         head = tuple(title for title in agreement_header() if title != "method")
         lines = [agreement_cells(row) for row in shown.agreement]
         rows = tuple((line[0], *line[2:]) for line in lines)
-        yield Section("Clinical features", said, head, rows)
+        notes = agreement_notes(shown.agreement)
+        yield Section("Clinical features", said, head, rows, notes=notes)
     if shown.failures:
         rows = tuple((case, str(seed), status, why) for case, seed, status, why in shown.failures)
         yield Section(
@@ -213,6 +215,7 @@ def shown_markdown(shown: Shown) -> str:
                 for line in section.rows
             ]
             out.append(markdown_table(section.header, lines, left=section.left))
+        out += ["\n" * bool(section.notes), *(f"* {markdown_cell(n)}\n" for n in section.notes)]
     return "".join(out)
 
 
@@ -244,6 +247,7 @@ def shown_view(shown: Shown) -> Group:
         parts.append(view)
         if section.sentence:
             parts.append(Text(section.sentence, style="dim"))
+        parts += [Text(note, style="dim") for note in section.notes]
     return Group(*parts)
 
 

@@ -81,8 +81,9 @@ def test_what_is_not_estimated_is_null_and_says_why(make_run):
     (row,) = feature_agreement([run])
     assert row.n_cases == 1
     assert (row.r, row.slope_low, row.lower) == (None, None, None)
-    assert agreement_notes([row]).startswith(" x, scar_ml: ")
-    assert agreement_notes(feature_agreement([run_of(make_run)])) == ""
+    (note,) = agreement_notes([row])
+    assert note.startswith("x, scar_ml: ")
+    assert agreement_notes(feature_agreement([run_of(make_run)])) == ()
 
 
 def test_maps_show_relaxation_times(make_run):

@@ -227,12 +227,24 @@ def test_two_figures_of_a_page_share_no_id_and_refer_to_their_own():
     assert all(name.startswith("fig7-") for name in ids(named))
 
 
+def test_long_names_leave_the_values_their_room():
+    for draw in (f.box_strip, f.violins, f.dots):
+        widths = []
+        for name in ("a", "method[first=False,second=False]"):
+            figure = draw({name: [0.90, 0.92, 0.95, 0.96, 0.97]}, label="d")
+            f.svg_text(figure)
+            (axes,) = figure.axes
+            widths.append(axes.get_position().width * figure.get_figwidth() * 25.4)
+        assert widths[1] > 40, draw.__name__
+
+
 def test_an_element_for_a_page_takes_the_pages_colours():
-    text = f.svg_text(f.box_strip({"a": [0.1, 0.5, 0.7]}, label="d"))
+    text = f.svg_text(f.box_strip({"a": [0.1, 0.5, 0.7, NAN]}, label="d"))
     assert text.startswith("<svg ")
     assert text.endswith("</svg>")
     assert "currentColor" in text
     assert "var(--paper, Canvas)" in text
+    assert "fill: var(--faint, #6a7078)" in text
     assert INK not in text
     assert PAPER not in text
     assert "<style" not in text

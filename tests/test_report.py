@@ -245,8 +245,18 @@ def test_the_figures_are_those_of_values_ranks_costs_and_agreement(paths):
     # Strip, violins, blobs, map, podium; these runs recorded no cost.
     assert text.count("<svg") >= 5 + 2 * len(board.rows)
     assert "Bland-Altman, prediction - reference." in words
+    assert "undefined" not in text[text.index("<svg") : text.index("</svg>")]
     # Nothing that a style sheet would be needed for, and no second sheet.
     assert text.count("<style") == 1
+
+
+def test_cases_that_stay_undefined_are_counted_in_the_figures_of_values(make_run):
+    rows = [make_run.score("a", 0.5), make_run.score("b", None, "both_empty")]
+    text, _, _ = made([make_run("half", rows)], policy=Policy.EXCLUDE)
+    strip, violin = text.split("<svg")[1:3]
+    for drawn in (strip, violin):
+        assert "half (n = 1)" in drawn
+        assert "1 undefined" in drawn
 
 
 def test_tracks_are_those_of_the_rows(paths):
@@ -437,6 +447,15 @@ def test_the_command_writes_the_page_beside_the_others_unless_told_not_to(paths,
     written.unlink()
     assert bench("--no-html")[0] == 0
     assert not written.exists()
+
+
+def test_a_data_set_named_where_runs_belong_is_told_from_a_missing_run(paths, capsys, tmp_path):
+    root = str(paths[0].parent.parent)
+    for command in ("leaderboard", "compare"):
+        assert run_app(app, [command, paths[0].parent.name, "--runs", root]) == 2
+        assert f"Name it as '-d {paths[0].parent.name}'." in capsys.readouterr().err
+        assert run_app(app, [command, str(tmp_path / "gone"), "--runs", root]) == 2
+        assert "gone. Name run folders" in capsys.readouterr().err
 
 
 def test_the_command_keeps_pictures_that_must_not_be_passed_on_out_of_the_leaderboards(

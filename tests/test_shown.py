@@ -203,6 +203,9 @@ def test_show_on_the_command_line(make_run, bench):
     assert code == 0
     assert "| scar hd95 (3d), mm |" in out
     assert "| scar dice |" in out
+    _, out, _ = bench("show", run, "--worst", "0")
+    assert "Worst cases" not in out
+    assert "No case has a value" not in out
     code, out, _ = bench("show", run, "--json", "--metric", "dice")
     assert [m["metric"] for m in json.loads(out)["means"]] == ["dice"]
 

@@ -11,6 +11,7 @@ import typer
 from .. import __version__
 from ..errors import BenchError
 from . import (
+    comparing,
     doctor,
     explaining,
     exporting,
@@ -69,7 +70,7 @@ app.command("list")(listing.list_command)
 app.command("explain")(explaining.explain_command)
 app.command("leaderboard")(tables.leaderboard_command)
 app.command("show")(showing.show_command)
-app.command("compare")(tables.compare_command)
+app.command("compare")(comparing.compare_command)
 app.command("accept")(tables.accept_command)
 app.command("export")(exporting.export_command)
 app.command("report")(reporting.report_command)

@@ -1,4 +1,4 @@
-"""``bench leaderboard``, ``bench compare`` and ``bench accept``: what tables say, as text."""
+"""``bench leaderboard`` and ``bench accept``, and what all commands that read results share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..leaderboard import Leaderboard
     from ..results import Run
 
-__all__ = ["accept_command", "compare_command", "leaderboard_command", "print_board"]
+__all__ = ["accept_command", "found_runs", "leaderboard_command", "print_board"]
 
 #: Internal and external test cases together, as fahmy2021's "all testing" has it.
 ROLES = ["test", "external"]
@@ -71,7 +71,7 @@ def leaderboard_command(
     from ..policies import parse_policy
     from ..text import number
 
-    found = _found(paths, dataset, runs, leaderboards)
+    found = found_runs(paths, dataset, runs, leaderboards)
     board = leaderboard(found, dataset, policy=parse_policy(policy), roles=roles)
     verdicts = _verdicts(leaderboards / f"{board.dataset.name}.claims.toml", found, roles)
     folder = out or leaderboards
@@ -138,75 +138,6 @@ def _verdicts(path: Path, found: list[Run], roles: list[str]) -> list[Verdict]:
     return judge(read_claims(path), [run for run in found if run.dataset == name], roles)
 
 
-def compare_command(
-    paths: RunPaths = None,
-    dataset: Annotated[
-        str | None, typer.Option("--dataset", "-d", help="Name of the data set.")
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(
-            help="Region; by default scar, or myocardium where the data set has no scar drawn."
-        ),
-    ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(help="Metric, by default dice; may be repeated; see 'bench list metrics'."),
-    ] = None,
-    dim: Annotated[
-        str | None,
-        typer.Option(help="3d, slice, inplane3d or contour, for distances; 3d by default."),
-    ] = None,
-    level: Annotated[str, typer.Option(help="volume, slice, apex, middle or base.")] = "volume",
-    baseline: Annotated[
-        str | None, typer.Option(help="Compare all others with this method only.")
-    ] = None,
-    runs: RunsFolder = Path("runs"),
-    leaderboards: Entries = Path("leaderboards"),
-    roles: Roles = ROLES,
-    policy: PolicyName = "worst_case",
-    as_json: AsJson = False,
-) -> None:
-    """Compare methods on the same patients.
-
-    Paired differences with intervals and tests, of metrics of one region. P values are corrected
-    (Holm) for all tests of the table. slice_success adds McNemar's test of slices.
-    """
-    from ..columns import default_columns
-    from ..compare import comparison_markdown, comparison_view, tests_sentence
-    from ..leaderboard import one_dataset
-    from ..policies import parse_policy
-    from ..success import METRIC, with_mcnemar
-    from ..table import tidy
-    from ..tested import compared_together
-    from .quantities import named, of_metrics
-
-    rule = parse_policy(policy)
-    chosen = named(metric or ["dice"])
-    levels = [level, *(["slice"] if METRIC in {name for name, _ in chosen} else [])]
-    known = one_dataset(_found(paths, dataset, runs, leaderboards, levels), dataset)
-    region = region or default_columns(known)[0].region
-    table = tidy(known)
-    found = compared_together(
-        table,
-        of_metrics(known, metric or ["dice"], [region], dim, level),
-        dataset=dataset,
-        baseline=baseline,
-        policy=rule,
-        roles=roles,
-    )
-    found = with_mcnemar(found, table, roles)
-    if as_json:
-        import json
-
-        echo_json(json.loads(found.to_json(orient="records", double_precision=15)))
-    elif sys.stdout.isatty():
-        _console().print(comparison_view(found))
-        line(tests_sentence(found))
-    else:
-        line(comparison_markdown(found))
-
-
 def accept_command(
     paths: Annotated[
         list[Path],
@@ -239,17 +170,24 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.4f}"
 
 
-def _found(
+def found_runs(
     paths: list[Path] | None,
     dataset: str | None,
     runs: Path,
     leaderboards: Path,
     levels: Sequence[str] = ("volume",),
 ) -> list[Run]:
+    """The runs of ``paths``; without any, all of the data set in both folders."""
     from ..results import find_runs
     from ..table import read_runs
 
     if paths:
+        for path in paths:
+            named = len(path.parts) == 1 and not path.exists()
+            if named and any((folder / path).is_dir() for folder in (runs, leaderboards)):
+                raise UsageError(
+                    f"'{path}' is a data set, no run folder or entry.", f"Name it as '-d {path}'."
+                )
         return read_runs(paths, levels=levels)
     entries = sorted(leaderboards.glob(f"{dataset or '*'}/*.json"))
     ours = find_runs(runs, dataset)
@@ -281,12 +219,8 @@ def _show_board(board: Leaderboard) -> None:
     from ..leaderboard_text import markdown, rich_view
 
     if sys.stdout.isatty():
-        _console().print(rich_view(board))
+        from rich.console import Console
+
+        Console().print(rich_view(board))
     else:
         line(markdown(board))
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console()

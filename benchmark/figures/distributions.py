@@ -33,6 +33,8 @@ __all__ = ["box_strip", "dots", "order_by_median"]
 Floats = NDArray[np.float64]
 #: Height of a row and of what stands around the rows, in mm.
 _ROW, _AROUND = 6.2, 14.0
+#: Room that names leave to the values, and what a letter takes, in mm.
+_LEAST, _LETTER = 46.0, 1.45
 
 
 def box_strip(
@@ -52,7 +54,7 @@ def box_strip(
         unit: Of it.
         log: Whether the axis is logarithmic; values of 0 and below are counted at the right too.
         title: Stands above.
-        width_mm: Of the figure.
+        width_mm: Of the figure; long names widen it.
     """
     with settings():
         drawn = rows_of(values, label, unit, log, title, width_mm, "Box plot with every case")
@@ -117,10 +119,12 @@ def rows_of(
         f"{plain(name)}: " + (f"median {np.median(row):.3g}, n = {len(row)}" if len(row) else "no")
         for name, row in rows.items()
     )
+    names = [f"{plain(name)} (n = {len(row)})" for name, row in rows.items()]
+    width_mm = max(width_mm, _LEAST + _LETTER * max(map(len, names)))
     figure = sheet(title or label, f"{what} of {with_unit(label, unit)}. {medians}.", width_mm,
                    _AROUND + _ROW * len(rows))  # fmt: skip
     axes = figure.add_subplot()
-    name_rows(axes, [f"{plain(name)} (n = {len(row)})" for name, row in rows.items()])
+    name_rows(axes, names)
     axes.set_xlabel(with_unit(label, unit, "logarithmic" if log else ""))
     if title:
         axes.set_title(plain(title, 80))

@@ -8,11 +8,11 @@ import re
 import xml.etree.ElementTree as ET
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..atomic import replacing
 from ..errors import UsageError
-from .style import FAMILIES, INK, PAPER, WORDS, plain, settings, settle
+from .style import FAMILIES, INK, MUTED, PAPER, WORDS, plain, settings, settle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,8 +59,8 @@ def svg_text(figure: Figure, prefix: str | None = None) -> str:
 
     Text and lines take the page's colour (``currentColor``) on no background, so that it is
     legible on a dark page; what must look like paper takes the CSS variable ``--paper``, or the
-    browser's own ``Canvas``. It scales with its container and says its title and description to
-    screen readers. No script, no style sheet and no address is in it.
+    browser's own ``Canvas``; notes take ``--faint``. It scales with its container and says its
+    title and description to screen readers. No script, no style sheet and no address is in it.
 
     Args:
         figure: What a function of this package drew.
@@ -71,11 +71,19 @@ def svg_text(figure: Figure, prefix: str | None = None) -> str:
 
 
 def _svg(figure: Figure, prefix: str | None, *, inline: bool) -> str:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     drawn = io.StringIO()
     with settings():
         settle(figure)
         nobody = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(drawn, format="svg", metadata=nobody)
+        canvas, dpi = figure.canvas, figure.dpi
+        try:  # savefig would draw everything once more before
+            sheet: Any = FigureCanvasSVG(figure)
+            sheet.print_svg(drawn, metadata=nobody)
+        finally:
+            figure.dpi = dpi
+            figure.set_canvas(canvas)
     # Our own output just now, not a stranger's file.
     root = ET.fromstring(drawn.getvalue())
     # Whole, but without what XML cannot hold.
@@ -148,6 +156,7 @@ def _element(element: ET.Element, ids: dict[str, str], *, inline: bool) -> str:
                 value = _FAMILY.sub("", value)
             if inline:
                 value = value.replace(INK, "currentColor").replace(PAPER, "var(--paper, Canvas)")
+                value = value.replace(MUTED, f"var(--faint, {MUTED})")
             kept[name.rpartition("}")[2]] = value
     inside = "".join(_element(child, ids, inline=inline) for child in element)
     text = escape(element.text or "", quote=False) if tag == "text" else ""

@@ -37,7 +37,7 @@ INK = "#1b1f24"
 PAPER = "#fdfefe"
 #: Of what stands back: grids, shares that nobody asked for.
 QUIET = 0.16
-MUTED = "#7d838a"
+MUTED = "#6a7078"
 
 FONT = 7.0  # points; 7 is what journals take at least
 SMALL = 6.0
@@ -152,8 +152,10 @@ def sheet(title: str, description: str, width_mm: float, height_mm: float) -> Fi
 
 def settle(figure: Figure) -> None:
     """Lay the figure out once and for all: drawn again, at any resolution, it stays as it is."""
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        if figure.axes:
+            engine.execute(figure)  # drawing it would do the same, and then draw it for nobody
         figure.set_layout_engine("none")
 
 

@@ -68,8 +68,7 @@ def value_figures(board: Leaderboard, values: pd.DataFrame) -> list[Drawing]:
 
     known = {row.label: values[row.label].to_numpy(dtype=float) for row in board.rows
              if row.rank is not None and row.label in values}  # fmt: skip
-    known = {label: column[~np.isnan(column)] for label, column in known.items()}
-    if not any(len(column) for column in known.values()):
+    if all(np.isnan(column).all() for column in known.values()):
         return []
     label, unit = _quantity(board)
     return [

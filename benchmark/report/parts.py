@@ -64,7 +64,11 @@ def _section(section: Section) -> Part:
     """A section that the Markdown has too."""
     table = TableText(section.title, section.header, section.rows, section.left)
     return Part(
-        section.title.lower().replace(" ", "-"), section.title, (section.sentence,), (table,)
+        section.title.lower().replace(" ", "-"),
+        section.title,
+        (section.sentence,),
+        (table,),
+        section.notes,
     )
 
 
@@ -74,7 +78,7 @@ def _values(board: Leaderboard, values: pd.DataFrame) -> Part | None:
         return None
     text = (
         f"Values of {board.rank_by}, one for each case, seeds averaged within the case, under the "
-        f"policy {board.policy}; cases that stay undefined are not drawn."
+        f"policy {board.policy}; cases that stay undefined are counted at the right."
     )
     return Part("values", "Values", (text,), figures=tuple(figures))
 
