@@ -112,7 +112,7 @@ def split_violins(
                   for place, halves in cleaned.items()]  # fmt: skip
         axes.set_xticks(range(len(cleaned)), counts, fontsize=SMALL)
         axes.grid(visible=False, axis="x")
-        axes.set_ylabel(with_unit(label, unit))
+        axes.set_ylabel(with_unit(label, unit, "logarithmic" if log else ""))
         if log:
             log_axis(axes, "y")
         for name in sources:
