@@ -43,8 +43,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def unwritable(path: Path, error: OSError) -> DataError:
     """The error a user reads when ``path`` cannot be written."""
-    if isinstance(error, IsADirectoryError):
-        return DataError(f"{path} cannot be written: it is a folder.", "Name a file in it.")
     return DataError(
         f"{path} cannot be written: {error.strerror or error}.",
         "Choose a folder you may write to, with space left.",

@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from ..errors import DataError
 from ..progress import Reporter
 
-__all__ = ["TerminalReporter", "columns", "echo_json", "line"]
+__all__ = ["TerminalReporter", "columns", "echo_json", "line", "write_text"]
 
 #: Seconds after which a log wants a sign of life.
 _SILENCE = 30.0
@@ -129,3 +131,18 @@ def _progress() -> Any:
         console=Console(stderr=True),
         transient=True,
     )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one step, and say so.
+
+    Raises:
+        DataError: It is a folder, or cannot be written.
+    """
+    from ..atomic import replacing
+
+    if path.is_dir():
+        raise DataError(f"{path} cannot be written: it is a folder.", "Name a file in it.")
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+    line(f"written: {path}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError, near_misses
-from ._shared import line
+from ._shared import line, write_text
 from .tables import ROLES, Roles
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def export_command(
     if to == "csv":
         from ..export import tidy_csv
 
-        _write(out, tidy_csv(runs, regions=region or (), metrics=metric or (), roles=_asked(roles)))
+        write_text(
+            out, tidy_csv(runs, regions=region or (), metrics=metric or (), roles=_asked(roles))
+        )
         return
     from .quantities import of_metrics
 
@@ -84,7 +86,7 @@ def export_command(
     own = metric or region or dim or level != "volume"
     chosen = of_metrics(runs, metric or ["dice"], region, dim, level) if own else None
     board = leaderboard(runs, columns=chosen, policy=rule or Policy.WORST_CASE, roles=roles)
-    _write(out, latex_table(board))
+    write_text(out, latex_table(board))
 
 
 def _asked(roles: list[str]) -> list[str]:
@@ -105,7 +107,7 @@ def _nnunet(paths: list[Path], out: Path, roles: list[str]) -> None:
     text = summary_text(nnunet_summary(runs[0], roles))
     for case in unpredicted(runs[0], roles):
         line(f"note: {case} has no prediction: nnU-Net's summary does not know of it", error=True)
-    _write(out, text)
+    write_text(out, text)
 
 
 def _challenger(
@@ -116,17 +118,9 @@ def _challenger(
 
     rule = Policy(str(policy))
     if out.suffix == ".csv":
-        _write(out, challenger_csv(runs, columns, policy=rule, roles=roles))
+        write_text(out, challenger_csv(runs, columns, policy=rule, roles=roles))
         return
     for column in columns:
         parts = [column.region, column.metric, column.dim, column.level]
         name = "_".join(part for part in parts if part and part != "volume")
-        _write(out / f"{name}.csv", challenger_csv(runs, [column], policy=rule, roles=roles))
-
-
-def _write(path: Path, text: str) -> None:
-    from ..atomic import replacing
-
-    with replacing(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
-    line(f"written: {path}")
+        write_text(out / f"{name}.csv", challenger_csv(runs, [column], policy=rule, roles=roles))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DataError, UsageError, near_misses
-from ._shared import line
+from ._shared import line, write_text
 
 if TYPE_CHECKING:
     from ..papers.layout import PaperReport
@@ -84,11 +84,7 @@ def report_command(
     if output is None:
         line(text.removesuffix("\n"))
         return
-    from ..atomic import replacing
-
-    with replacing(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    line(f"written: {output}")
+    write_text(output, text)
 
 
 def _draw(report: PaperReport, folder: Path | None, output: Path | None) -> dict[str, str]:
