@@ -13,6 +13,9 @@ import pytest
 
 # Before anything imports torch: many processes with spinning threads slow each other down.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Tests in several processes share the CPUs, and those with fixed seeds must not hang on how many.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 MISSES = ("pred_empty", "ref_empty", "no_prediction", "error")
 #: unit, better, dim, value that the default policy puts in place of a miss

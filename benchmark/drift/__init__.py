@@ -1,0 +1,3 @@
+"""Whether a run has become worse than the accepted entry: verdicts, never an average alone."""
+
+from __future__ import annotations
