@@ -193,7 +193,7 @@ def _finding(
     sign = -1.0 if one.better == "higher" else 1.0
     ends = sorted((sign * low, sign * high)) if np.isfinite(low) else (None, None)
     shared = {
-        "then": then, "now": now, "difference": sign * float(loss), "low": ends[0],
+        "then": then, "now": now, "difference": sign * float(loss) + 0.0, "low": ends[0],
         "high": ends[1], "margin": one.rule.inferior(then), "n_cases": len(one.cases),
     }  # fmt: skip
     if one.same:
