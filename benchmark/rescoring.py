@@ -43,7 +43,7 @@ from .relaxation import map_of
 from .results import Run, load_run
 from .scoring import SCORES, ScoreTask, score_case, unreadable_case
 from .store import read_json
-from .types import Case, Contour, Region, checked_id
+from .types import Case, Contour, Labels, Region, checked_id
 
 __all__ = ["engine_gate", "freeze", "rescore"]
 
@@ -308,7 +308,8 @@ def _stored(folder: Path, record: RunRecord) -> list[FrozenCase]:
             status, message, digest = (str(row[k]) for k in ("status", "message", "prediction"))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{place} is damaged: {error!r}.", "Run the method again.") from None
-        labels, contours = None, ()
+        labels: Labels | None = None
+        contours: tuple[Any, ...] = ()
         if status == "ok":
             mask = place.with_name(f"{checked_id(case)}.nii.gz")
             drawn = folder / "predictions" / "contours" / place.name
