@@ -40,6 +40,7 @@ class Series:
         seeds: ``(seed,)``.
         cases: ``(case,)`` ids.
         values: ``(seed, case)``, in the metric's unit.
+        defined: ``(seed, case)``: which of them were measured; the others are misses.
         higher: Whether more is better.
     """
 
@@ -49,6 +50,7 @@ class Series:
     seeds: tuple[int, ...]
     cases: tuple[str, ...]
     values: Floats
+    defined: NDArray[np.bool_]
     higher: bool
 
     @property
@@ -78,14 +80,17 @@ def series_of(runs: Sequence[Run], method: str) -> list[Series]:
     Cases that are undefined in a seed for want of a reference take no part.
     """
     wanted = [replace(run, scores=run.scores[_wanted(run)]) for run in runs]
-    rows = resolve(select(tidy(wanted), QUANTITIES), Policy.WORST_CASE)
+    selected = select(tidy(wanted), QUANTITIES)
+    rows = resolve(selected, Policy.WORST_CASE)
+    rows = rows.assign(measured=selected["value"].notna().reindex(rows.index))
     found = []
     for quantity in QUANTITIES:
         mine = rows[quantity.rows(rows)]
         free = set(mine["case"][mine["status"].isin(SCAR_FREE).to_numpy()])
         mine = mine[~mine["case"].isin(list(free)).to_numpy()]
-        wide = mine.astype({"case": str}).pivot(index="seed", columns="case", values="value")
-        wide = wide.sort_index().dropna(axis=1)
+        mine = mine.astype({"case": str})
+        wide = mine.pivot(index="seed", columns="case", values="value").sort_index().dropna(axis=1)
+        measured = mine.pivot(index="seed", columns="case", values="measured").sort_index()
         if wide.size:
             found.append(
                 Series(
@@ -95,6 +100,7 @@ def series_of(runs: Sequence[Run], method: str) -> list[Series]:
                     seeds=tuple(int(seed) for seed in wide.index),
                     cases=tuple(wide.columns),
                     values=wide.to_numpy(dtype=np.float64),
+                    defined=measured[wide.columns].to_numpy(dtype=bool),
                     higher=str(mine["better"].iloc[0]) == "higher",
                 )
             )

@@ -7,7 +7,7 @@ The functions are those of :mod:`benchmark.drift.margins`, over a leading axis o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from drift_data import Series
@@ -40,12 +40,14 @@ class Draws:
     Attributes:
         series: Of what.
         then: ``(resample, seed, case)``, of the entry.
+        measured: ``(resample, seed, case)``: which of these are no miss.
         now: ``(resample, seed, case)``, of the run, of the same cases.
         exact: Whether the models are the same files.
     """
 
     series: Series
     then: Floats
+    measured: Bools
     now: Floats
     exact: bool
 
@@ -81,7 +83,8 @@ def draw(
         pool = now.values
         new = rng.random((resamples, len(pool))).argsort(axis=1)[:, :n_now]
     then = series.values[old[:, :, None], columns]
-    return Draws(series, then, pool[new[:, :, None], columns], exact)
+    measured = series.defined[old[:, :, None], columns]
+    return Draws(series, then, measured, pool[new[:, :, None], columns], exact)
 
 
 def injected(draws: Draws, rng: np.random.Generator, loss: float, n: int | None) -> Draws:
@@ -89,7 +92,7 @@ def injected(draws: Draws, rng: np.random.Generator, loss: float, n: int | None)
     cases = draws.now.shape[-1]
     order = rng.random((len(draws.now), cases)).argsort(axis=1)
     worse = lose(draws.now, loss, order, cases if n is None else n)
-    return Draws(draws.series, draws.then, worse, draws.exact)
+    return replace(draws, now=worse)
 
 
 def decided(draws: Draws, tolerances: Tolerances, counts: Floats) -> tuple[Bools, Bools]:
@@ -109,6 +112,11 @@ def decided(draws: Draws, tolerances: Tolerances, counts: Floats) -> tuple[Bools
     chance: Floats | float = 0.0
     limits: Floats | float = 0.0
     if not draws.exact:
+        if not draws.series.higher:
+            # As the gate: trained anew, a miss counts as the largest distance measured.
+            top = np.where(draws.measured, old, -np.inf).max(axis=(1, 2), keepdims=True)
+            top = np.where(np.isfinite(top), top, np.inf)
+            old, new = np.minimum(old, top), np.minimum(new, top)
         seeds, n_now = tolerances.seeds, new.shape[1]
         spread = seed_spread(old, seeds.rho, seeds.prior_df)
         chance = allowance(spread, n_now, seeds.alpha / GATED)
