@@ -13,15 +13,14 @@ from ..results import Run
 from ..table import Quantity
 from .cases import common_cases, geometry, missing_and_new, undefined
 from .circumstances import changed_cards, costs, data, definitions, facts
-from .pairing import Pairing, paired_seeds
+from .exact import all_values, sharpest
+from .pairing import Pairing
 from .quantities import ALARM, Measured, findings_of, measure, measure_alarms
 from .sides import Side, side_of
 from .tolerances import Tolerances, default_tolerances
-from .verdict import CaseChange, Check, Finding, Outcome, Then
+from .verdict import Check, Finding, Outcome, Then
 
 __all__ = ["check_method"]
-
-_SHOWN = 5
 
 
 def check_method(
@@ -54,8 +53,8 @@ def check_method(
         )
     gated = tolerances.gated(default_columns(entry), first.dataset)
     cases = common_cases(then, now)
-    pairing = _sharpest(then, now, cases)
     changed = changed_cards(then, now)
+    pairing = sharpest(then, now, cases, changed)
     found = [missing_and_new(then, now)]
     found += [one for one in (geometry(then, now, cases), data(then, now),
                               definitions(then, now, gated)) if one is not None]  # fmt: skip
@@ -70,21 +69,11 @@ def check_method(
     found = [_silent(one) if not any_measured and one.outcome is Outcome.SAME else one
              for one in found]  # fmt: skip
     if cases:
-        found.append(_others(then, now, pairing, gated, cases, counts=any_measured))
+        found.append(all_values(then, now, pairing, gated, cases, changed, counts=any_measured))
     found += costs(then, now, tolerances.costs)
     told = {**facts(then, now), "compared": Then(_seeds(pairing.then), _seeds(pairing.now)),
             "pairing": Then(pairing.says, pairing.says)}  # fmt: skip
     return Check(ours.label, ours.dataset, first.source, tuple(found), told)
-
-
-def _sharpest(then: Side, now: Side, cases: Sequence[str]) -> Pairing:
-    """The pairing; that of seed with seed where all values are the same, whatever was trained."""
-    pairing = paired_seeds(then, now)
-    if pairing.exact or not cases or not set(now.seeds) <= set(then.seeds):
-        return pairing
-    exact = Pairing(now.seeds, now.seeds, True, True, f"seeds {_seeds(now.seeds)}, trained anew")
-    quantities = sorted({*then.quantities, *now.quantities}, key=str)
-    return pairing if any(_differing(then, now, exact, q, cases) for q in quantities) else exact
 
 
 def _measured(
@@ -126,56 +115,6 @@ def _redefined(quantity: Quantity) -> Finding:
 def _silent(finding: Finding) -> Finding:
     """A finding that does not count: that the cases are the same measures nothing."""
     return replace(finding, gated=False)
-
-
-def _others(
-    then: Side, now: Side, pairing: Pairing, gated: Sequence[Quantity], cases: Sequence[str],
-    counts: bool,
-) -> Finding:  # fmt: skip
-    """Everything that decides nothing, to the last bit: whether really all is the same."""
-    known = set(now.quantities)
-    others = [q for q in then.quantities if q not in gated and q in known]
-    if not pairing.matched:
-        return Finding("method", None, Outcome.EQUAL, subject="all values", gated=False,
-                       reason=f"Not compared bit by bit: {pairing.says}.")  # fmt: skip
-    differing: dict[Quantity, list[CaseChange]] = {}
-    for quantity in others:
-        changes = _differing(then, now, pairing, quantity, cases)
-        if changes:
-            differing[quantity] = changes
-    if not differing:
-        return Finding("method", None, Outcome.SAME, n_cases=len(cases), subject="all values",
-                       gated=counts, reason=f"The other {len(others)} quantities are the same to "
-                       "the last bit.")  # fmt: skip
-    names = ", ".join(map(str, list(differing)[:_SHOWN]))
-    more = f" and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
-    worst = [change for changes in differing.values() for change in changes][:_SHOWN]
-    return Finding(
-        "method", None, Outcome.EQUAL, n_cases=len(cases), worst=tuple(worst), gated=counts,
-        subject="all values",
-        reason=f"{len(differing)} of the {len(others)} quantities that do not decide differ: "
-        f"{names}{more}.",
-    )  # fmt: skip
-
-
-def _differing(
-    then: Side, now: Side, pairing: Pairing, quantity: Quantity, cases: Sequence[str]
-) -> list[CaseChange]:
-    """The cases in which a quantity is not the same to the last bit."""
-    old = then.of(quantity, cases, pairing.then)
-    new = now.of(quantity, cases, pairing.now)
-    same = (old.value == new.value) | (np.isnan(old.value) & np.isnan(new.value))
-    same &= old.status == new.status
-    changes = []
-    for i in np.flatnonzero(~same.all(axis=0)):
-        j = int(np.flatnonzero(~same[:, i])[0])
-        values = [None if np.isnan(v) else float(v) for v in (old.value[j, i], new.value[j, i])]
-        told = [str(side.status[j, i]) for side in (old, new)]
-        changes.append(CaseChange(
-            cases[i], quantity.region, quantity.metric, quantity.dim, values[0], values[1], told[0],
-            told[1], "value" if told[0] == told[1] else "status",
-        ))  # fmt: skip
-    return changes
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
+from ..metrics.definition import STATUSES
 from ..results import Run, ordered
 from ..table import Quantity, is_excluded
 
-__all__ = ["ABSENT", "Side", "Values", "side_of"]
+__all__ = ["ABSENT", "STATUS_NAMES", "Side", "Values", "side_of"]
 
 #: The status of a case without a row.
 ABSENT = "absent"
+#: What a status may be; one that is none of these counts as an error.
+STATUS_NAMES = (ABSENT, *STATUSES)
 #: Cases that a method is tested on.
 _ROLES = ("test", "external")
 _EMPTY_REFERENCE = ("both_empty", "ref_empty")
+#: Never a matter of chance: the method or the engine failed, or gave no answer at all.
+_FAILED = ("error", "no_prediction", "not_applicable", ABSENT)
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
@@ -50,15 +56,20 @@ class Values:
     @property
     def empty_reference(self) -> NDArray[np.bool_]:
         """``(case,)``: whether any seed says that the reference has no such region."""
-        found: NDArray[np.bool_] = np.isin(self.status.astype(str), _EMPTY_REFERENCE).any(axis=0)
-        return found
+        return np.asarray(np.isin(self.status.astype(str), _EMPTY_REFERENCE).any(axis=0))
 
     @property
     def applies(self) -> NDArray[np.bool_]:
         """``(case,)``: whether the quantity applies to the case in any seed."""
         without = np.isin(self.status.astype(str), ("not_applicable", ABSENT))
-        found: NDArray[np.bool_] = ~without.all(axis=0)
-        return found
+        return ~np.asarray(without.all(axis=0))
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """``(seed, case)``: no row, no answer, an error, or no number though the status is ok."""
+        status = self.status.astype(str)
+        found: NDArray[np.bool_] = np.asarray(np.isin(status, _FAILED))
+        return np.logical_or(found, (status == "ok") & np.isnan(self.value))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,46 +80,43 @@ class Side:
         runs: In order.
         seeds: In order, each once.
         cases: Rows of the cases that count, by id; of a case that is in several runs, the first.
-        scores: Their values at the level of volumes against the reference, with ``seed``.
+        quantities: Everything that was measured of volumes against the reference, in order.
+        value, worst: ``(quantity, seed, case)``; NaN is undefined, or not known.
+        status: The same, as positions in :data:`STATUS_NAMES`.
+        better: Direction of each quantity.
     """
 
     runs: tuple[Run, ...]
     seeds: tuple[int, ...]
     cases: pd.DataFrame
-    scores: pd.DataFrame
+    quantities: tuple[Quantity, ...]
+    value: Floats
+    worst: Floats
+    status: NDArray[np.int8]
+    better: tuple[str, ...]
 
     @cached_property
-    def _rows(self) -> Mapping[Quantity, NDArray[np.intp]]:
-        dims = self.scores["dim"].astype("object").where(self.scores["dim"].notna(), "")
-        keys = [self.scores["region"].astype(str), self.scores["metric"].astype(str),
-                dims.astype(str)]  # fmt: skip
-        groups = self.scores.groupby(keys, sort=True).indices
-        return {Quantity(r, m, d or None): rows for (r, m, d), rows in groups.items()}
+    def _at(self) -> Mapping[Quantity, int]:
+        return {quantity: i for i, quantity in enumerate(self.quantities)}
 
-    @property
-    def quantities(self) -> tuple[Quantity, ...]:
-        """Everything that was measured, in order."""
-        return tuple(self._rows)
+    def places(
+        self, cases: Sequence[str], seeds: Sequence[int]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Indices of the last two axes for these seeds and cases, which this side has."""
+        rows = np.array([self.seeds.index(seed) for seed in seeds], dtype=np.intp)
+        return rows[:, None], self.cases.index.get_indexer(pd.Index(cases, dtype=object))[None]
 
     def of(self, quantity: Quantity, cases: Sequence[str], seeds: Sequence[int]) -> Values:
         """A quantity of these cases and seeds; :data:`ABSENT` where there is no row."""
         shape = (len(seeds), len(cases))
-        value, worst = np.full(shape, np.nan), np.full(shape, np.nan)
-        status = np.full(shape, ABSENT, dtype=object)
-        rows = self._rows.get(quantity)
-        if rows is None or not len(cases):
-            return Values(value, status, worst, "none")
-        part = self.scores.iloc[rows]
-        i = pd.Index(seeds).get_indexer(pd.Index(part["seed"]))
-        j = pd.Index(cases).get_indexer(pd.Index(part["case"]))
-        known = (i >= 0) & (j >= 0)
-        i, j = i[known], j[known]
-        for name, array in (("value", value), ("worst", worst)):
-            numbers = _numbers(part[name]) if name in part else np.full(len(part), np.nan)
-            array[i, j] = np.where(np.isfinite(numbers), numbers, np.nan)[known]
-        status[i, j] = part["status"].astype(str).to_numpy(dtype=object)[known]
-        better = str(part["better"].iloc[0]) if "better" in part else "none"
-        return Values(value, status, worst, better)
+        at = self._at.get(quantity)
+        if at is None or not len(cases):
+            nothing = np.full(shape, np.nan)
+            return Values(nothing, np.full(shape, ABSENT, dtype=object), nothing, "none")
+        i, j = self.places(cases, seeds)
+        names = np.array(STATUS_NAMES, dtype=object)
+        return Values(self.value[at, i, j], names[self.status[at, i, j]], self.worst[at, i, j],
+                      self.better[at])  # fmt: skip
 
     @cached_property
     def models(self) -> Mapping[int, object]:
@@ -118,11 +126,8 @@ class Side:
             of_seed = [run.record for run in self.runs if run.record.seed == seed]
             files = [(r.fold, r.stages.get("train", {}).get("model")) for r in of_seed]
             told = all(isinstance(model, dict) and model for _, model in files)
-            found[seed] = (
-                sorted((str(fold), sorted(model.items())) for fold, model in files)
-                if told
-                else None
-            )
+            found[seed] = sorted((str(fold), sorted(model.items())) for fold, model in files
+                                 if model is not None) if told else None  # fmt: skip
         return found
 
     @property
@@ -164,17 +169,47 @@ def side_of(runs: Sequence[Run], what: str) -> Side:
     counted = {id(run): _counted(run) for run in runs}
     seeds = tuple(sorted({run.record.seed for run in runs}))
     cases = pd.concat([counted[id(run)] for run in runs], ignore_index=True)
+    cases = cases.drop_duplicates("case").set_index("case").sort_index()
     scores = pd.concat([_scores(run, counted[id(run)]["case"]) for run in runs], ignore_index=True)
-    twice = scores.duplicated(["seed", "case", "region", "metric", "dim"])
-    if twice.any():
-        row = scores[twice.to_numpy(dtype=bool)].iloc[0]
+    return _arranged(tuple(runs), seeds, cases, scores, what)
+
+
+def _arranged(
+    runs: tuple[Run, ...], seeds: tuple[int, ...], cases: pd.DataFrame, scores: pd.DataFrame,
+    what: str,
+) -> Side:  # fmt: skip
+    """Rows into places, all at once."""
+    named = list(zip(scores["region"], scores["metric"], scores["dim"], strict=True))
+    keys = [(str(r), str(m), d if isinstance(d, str) and d else "") for r, m, d in named]
+    known = sorted(set(keys))
+    position = {key: i for i, key in enumerate(known)}
+    q = np.array([position[key] for key in keys], dtype=np.intp)
+    s = pd.Index(seeds).get_indexer(pd.Index(scores["seed"]))
+    c = cases.index.get_indexer(pd.Index(scores["case"], dtype=object))
+    shape = (len(known), len(seeds), len(cases))
+    flat = (q * shape[1] + s) * shape[2] + c
+    count = np.bincount(flat, minlength=int(np.prod(shape)))
+    if (count > 1).any():
+        row = scores.iloc[int(np.flatnonzero(count[flat] > 1)[0])]
         raise DataError(
             f"The {what} has {row['region']} {row['metric']} of case {row['case']!r} and seed "
             f"{row['seed']} more than once.",
             "Score the run again.",
         )
-    cases = cases.drop_duplicates("case").set_index("case").sort_index()
-    return Side(tuple(runs), seeds, cases, scores)
+    value, worst = np.full((2, *shape), np.nan)
+    status = np.zeros(shape, dtype=np.int8)
+    for name, array in (("value", value), ("worst", worst)):
+        if name in scores:
+            numbers = _numbers(scores[name])
+            array.flat[flat] = np.where(np.isfinite(numbers), numbers, np.nan)
+    codes = {name: i for i, name in enumerate(STATUS_NAMES)}
+    error = codes["error"]
+    status.flat[flat] = [codes.get(str(text), error) for text in scores["status"]]
+    better = dict(zip(keys, scores["better"], strict=True)) if "better" in scores else {}
+    return Side(
+        runs, seeds, cases, tuple(Quantity(r, m, d or None) for r, m, d in known), value, worst,
+        status, tuple(str(better.get(key, "none")) for key in known),
+    )  # fmt: skip
 
 
 def _counted(run: Run) -> pd.DataFrame:
@@ -203,6 +238,6 @@ def _scores(run: Run, cases: pd.Series[str]) -> pd.DataFrame:
     return kept.assign(seed=run.record.seed)
 
 
-def _numbers(column: pd.Series[object]) -> Floats:
+def _numbers(column: pd.Series[Any]) -> Floats:
     """Numbers of a column; what is none, such as a null or a text, is NaN."""
     return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
