@@ -1,0 +1,330 @@
+"""Frozen predictions scored again by this version: what the engine gate compares.
+
+Predictions come from a run folder, or from the small file beside an accepted entry. References come
+from the data set, which has to be there. Nothing is trained or predicted, no network is loaded, and
+nothing is written.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from .clinical import insertion_of
+from .contours.files import as_rows, read_contours
+from .contours.filling import outlined
+from .drift.engine import check_engine
+from .drift.frozen import (
+    Frozen,
+    FrozenCase,
+    digest_of,
+    frozen_path,
+    read_frozen,
+    write_frozen,
+)
+from .drift.tolerances import Tolerances
+from .drift.verdict import Check
+from .entries import load_entry
+from .errors import BenchError, DataError
+from .fingerprint import Fingerprint, combined, of_case
+from .metrics.cards import contour_cards, select
+from .nifti import read_labels
+from .plan import resolve
+from .plugins import Dataset
+from .progress import Reporter
+from .record import RunRecord
+from .relaxation import map_of
+from .results import Run, load_run
+from .scoring import SCORES, ScoreTask, score_case, unreadable_case
+from .store import read_json
+from .types import Case, Contour, Region, checked_id
+
+__all__ = ["engine_gate", "freeze", "rescore"]
+
+
+def engine_gate(
+    entry: Path,
+    folders: Sequence[Path] = (),
+    *,
+    tolerances: Tolerances | None = None,
+    data_root: Path | None = None,
+    reporter: Reporter | None = None,
+) -> Check:
+    """Score frozen predictions of an entry again and compare with what was accepted.
+
+    Args:
+        entry: ``leaderboards/<dataset>/<method>.json``.
+        folders: Run folders with the entry's own predictions; by default the file of frozen
+            predictions beside the entry is read.
+        tolerances: Of which ``engine`` counts.
+        data_root: Where the data are, if not where the entry's record says.
+        reporter: Told of each case.
+
+    Raises:
+        DataError: There are no frozen predictions; a folder's predictions are not those of the
+            entry, or were edited; or the data set is not there.
+    """
+    accepted = load_entry(entry)
+    if folders:
+        held = {(run.record.seed, run.record.fold): run for run in accepted}
+        records = {folder: RunRecord.load(folder) for folder in folders}
+        for folder, record in records.items():
+            _refuse_others(folder, record, accepted)
+        frozen = [(held[r.seed, r.fold], _stored(folder, r)) for folder, r in records.items()]
+    else:
+        file = frozen_path(entry)
+        if not file.is_file():
+            raise DataError(
+                f"{entry} has no frozen predictions ({file}).",
+                "Name the run folders that were accepted, or accept them with --freeze.",
+            )
+        stored = read_frozen(file)
+        first = accepted[0]
+        if (stored.method, stored.dataset, stored.group) != (
+            first.method, first.dataset, first.record.group
+        ):  # fmt: skip
+            raise DataError(
+                f"{file} holds predictions of another experiment than {entry}.",
+                "Accept the entry again with --freeze.",
+            )
+        frozen = [
+            (run, [c for c in stored.cases if c.seed == run.record.seed and _holds(run, c.case)])
+            for run in accepted
+        ]
+    runs = [rescore(run, cases, data_root=data_root, reporter=reporter)
+            for run, cases in frozen if cases]  # fmt: skip
+    if not runs:
+        raise DataError(f"No frozen prediction is of a seed and case of {entry}.")
+    return check_engine(runs, accepted, tolerances)
+
+
+def freeze(folders: Sequence[Path], entry: Path) -> Path:
+    """Write the predictions of accepted runs beside their entry: all folds of the first seed.
+
+    More seeds would try no more of the engine, and cost as much again.
+
+    Args:
+        folders: The run folders that were accepted.
+        entry: The entry that was written of them.
+
+    Raises:
+        DataError: The data must not be passed on, a prediction is missing or was edited, or the
+            file would be too large.
+    """
+    records = [(folder, RunRecord.load(folder)) for folder in folders]
+    if not records:
+        raise DataError("There are no runs to freeze.", "Name the run folders that were accepted.")
+    seed = min(record.seed for _, record in records)
+    first = records[0][1]
+    # Said before anything is read: their masks are nobody's to copy.
+    cases: list[FrozenCase] = []
+    if first.dataset.redistributable:
+        for folder, record in records:
+            if record.seed == seed:
+                cases += _stored(folder, record)
+    frozen = Frozen(first.method.name, first.dataset.name, first.group, tuple(cases))
+    return write_frozen(frozen_path(entry), frozen, redistributable=first.dataset.redistributable)
+
+
+def rescore(
+    run: Run,
+    cases: Iterable[FrozenCase],
+    *,
+    data_root: Path | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """A run with the scores that this version gives its predictions, at the level of volumes.
+
+    The record is that of ``run``, with the definitions and the data fingerprint of here and now.
+
+    Args:
+        run: What was scored then; an accepted entry's, or a run folder's.
+        cases: Its predictions.
+        data_root: Where the data are, if not where the record says.
+        reporter: Told of each case.
+
+    Raises:
+        DataError: The data set is not there.
+        BenchError: Its plugin is not, or refuses its parameters.
+    """
+    record = run.record
+    dataset = _dataset(record, data_root)
+    dataset.index()  # says where the data should be if they are not there
+    produces = frozenset(map(Region, record.produces))
+    reporter = reporter or Reporter()
+    rows: list[dict[str, Any]] = []
+    prints: dict[str, Fingerprint] = {}
+    diagonals: dict[str, float | None] = {}
+    held = list(cases)
+    with reporter.stage("score again", len(held)) as advance:
+        for one in held:
+            done = _scored(dataset, one, produces)
+            rows += done.rows
+            prints[one.case], diagonals[one.case] = done.print, done.diagonal
+            advance(one.case)
+    complete = set(prints) == {str(case) for case in run.cases["case"]}
+    order = [str(case) for case in run.cases["case"] if str(case) in prints]
+    fingerprint = combined({i: [prints[i].study, prints[i].reference] for i in order})
+    contours = any(row["dim"] == "contour" for row in rows)
+    used = {m.card.name: m.card.hash for m in select()} | (
+        {name: card.hash for name, card in contour_cards().items()} if contours else {}
+    )
+    table = run.cases[run.cases["case"].astype(str).isin(prints)].reset_index(drop=True)
+    grids = [diagonals[str(case)] for case in table["case"]]
+    return Run(
+        name=run.name,
+        record=record.model_copy(update={
+            "metric_cards": used,
+            "dataset": record.dataset.model_copy(
+                # of some of the cases, the fingerprint of all is not known
+                update={"fingerprint": fingerprint if complete else record.dataset.fingerprint}
+            ),
+        }),
+        cases=table.assign(diagonal_mm=pd.Series(grids, dtype="float64")),
+        scores=pd.DataFrame(rows, columns=list(SCORES)),
+        source=run.source,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Done:
+    rows: list[dict[str, Any]]
+    print: Fingerprint
+    diagonal: float | None
+
+
+def _scored(dataset: Dataset, one: FrozenCase, produces: frozenset[Region]) -> _Done:
+    annotates = frozenset(dataset.annotates)
+    try:
+        case = dataset.load(one.case)
+    except Exception as error:  # a stranger's data set may raise anything: it is the case's row
+        name = "" if isinstance(error, BenchError) else f"{type(error).__name__}: "
+        scores = unreadable_case(one.case, one.message or f"{name}{error}", annotates, produces)
+        return _Done(_volumes(scores.scores), Fingerprint("", "", str(error)), None)
+    target = case.study.target
+    size = [n * s for n, s in zip(target.shape, target.spacing, strict=True)]
+    scores = score_case(_task(case, one, annotates, produces), levels=("volume",))
+    return _Done(_volumes(scores.scores), of_case(case), sum(x * x for x in size) ** 0.5)
+
+
+def _volumes(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(row) for row in rows if row["level"] == "volume"]
+
+
+def _task(
+    case: Case, one: FrozenCase, annotates: frozenset[Region], produces: frozenset[Region]
+) -> ScoreTask:
+    """As the score stage of a run has it, without features and readers."""
+    study, target = case.study, case.study.target
+    if case.reference.labels is None:
+        raise DataError(f"The reference of {one.case!r} has contours only.")
+    contours = _contours(one, target.shape)
+    prediction, message = one.labels, one.message
+    if one.status == "ok" and prediction is None:
+        prediction = outlined(contours, target.shape, produces)
+        message = "the method gave contours and no labels"
+    reasons: dict[str, Literal["error", "not_applicable"]] = {
+        "error": "error",
+        "not_applicable": "not_applicable",
+    }
+    return ScoreTask(
+        case=one.case,
+        reference=case.reference.labels,
+        prediction=prediction,
+        spacing=target.spacing,
+        apex=study.apex,
+        slice_positions=target.slice_positions,
+        annotates=annotates,
+        produces=produces,
+        status=reasons.get(one.status, "no_prediction"),
+        message=message,
+        image=target,
+        mapped=map_of(study),
+        insertion=insertion_of(study),
+        reference_contours=case.reference.contours,
+        compared_contours=contours,
+        describe=frozenset(),
+    )
+
+
+def _contours(one: FrozenCase, shape: Sequence[int]) -> tuple[Contour, ...]:
+    """The contours of a case, checked as those in a file are."""
+    if not one.contours:
+        return ()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{checked_id(one.case)}.json"
+        path.write_text(json.dumps(list(one.contours)), encoding="utf-8")
+        return read_contours(path, shape)
+
+
+def _dataset(record: RunRecord, data_root: Path | None) -> Dataset:
+    settings = dict(record.dataset.parameters)
+    if data_root is not None:
+        settings["data_root"] = str(data_root)
+    elif "data_root" in settings:
+        # An entry knows the name of the folder alone; where it is, the data set knows best.
+        settings = {k: v for k, v in settings.items()
+                    if k != "data_root" or Path(str(v)).is_dir()}  # fmt: skip
+    plugin = resolve("datasets", record.dataset.spec, settings).plugin
+    assert isinstance(plugin, Dataset)
+    return plugin
+
+
+def _holds(run: Run, case: str) -> bool:
+    return case in set(run.cases["case"].astype(str))
+
+
+def _refuse_others(folder: Path, record: RunRecord, accepted: Sequence[Run]) -> None:
+    """Refuse a folder whose predictions are not those of the entry's run of the same seed."""
+    theirs = [
+        r.record for r in accepted if (r.record.seed, r.record.fold) == (record.seed, record.fold)
+    ]
+    keys = [r.stages.get("predict", {}).get("key") for r in (*theirs, record)]
+    if not theirs or keys[0] is None or keys[0] != keys[-1]:
+        raise DataError(
+            f"{folder} does not hold the predictions that were accepted for seed {record.seed}.",
+            "Name the run folders of the entry, or check the method instead.",
+        )
+
+
+def _stored(folder: Path, record: RunRecord) -> list[FrozenCase]:
+    """The predictions of a run folder, each the one that was scored.
+
+    Raises:
+        DataError: One is missing, or is another one than the run recorded.
+    """
+    cases = load_run(folder, ["volume"]).cases["case"].astype(str)
+    found = []
+    for case in cases:
+        place = folder / "predictions" / f"{checked_id(case)}.json"
+        try:
+            row = dict(read_json(place))
+            status, message, digest = (str(row[k]) for k in ("status", "message", "prediction"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{place} is damaged: {error!r}.", "Run the method again.") from None
+        labels, contours = None, ()
+        if status == "ok":
+            mask = place.with_name(f"{checked_id(case)}.nii.gz")
+            drawn = folder / "predictions" / "contours" / place.name
+            if mask.is_file():
+                labels = read_labels(mask).labels
+            if drawn.relative_to(folder).as_posix() in row.get("files", {}):
+                contours = tuple(as_rows(read_contours(drawn, _shape(labels))))
+            if digest_of(labels, contours) != digest:
+                raise DataError(
+                    f"The prediction of case {case!r} in {folder} is not the one that was scored.",
+                    "Run the method again.",
+                )
+        found.append(FrozenCase(case, record.seed, status, message, labels, contours, digest))
+    return found
+
+
+def _shape(labels: Any) -> tuple[int, ...]:
+    """The grid; without labels any, for the contours are checked against the image later."""
+    return (4096, 4096, 4096) if labels is None else tuple(labels.shape)
