@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,12 +18,14 @@ from ._shared import TerminalReporter, echo_json, line
 
 if TYPE_CHECKING:
     from ..drift.tolerances import Tolerances
-    from ..drift.verdict import Check
+    from ..drift.verdict import Check, Finding
     from ..progress import Reporter
 
 __all__ = ["check_command", "compared", "tolerances_of"]
 
 ERROR = 2
+#: What could not be checked, and why.
+Failures = list[tuple[str, BenchError]]
 #: Below ``--baseline``, unless ``--tolerances`` names another.
 TOLERANCES = "tolerances.toml"
 
@@ -98,34 +101,35 @@ def check_command(
     from ..drift.markdown import markdown as markdown_of
     from ..drift.wording import exit_code
 
-    _fit(paths, method, dataset, engine=engine)
+    _fit(paths, method, dataset, seeds, runs, engine=engine)
     hosted = on_github(os.environ) if github is None else github
     reporter = TerminalReporter(quiet=as_json)
-    with ExitStack() as stack:
-        if hosted:
-            stack.enter_context(commands_stopped(sys.stderr))
-        rules = tolerances_of(tolerances, baseline)
-        if paths:
-            checks, failed = compared(paths, baseline, rules), []
-        elif engine:
-            checks, failed = _rescored(baseline, dataset, method or [], rules, reporter)
-        else:
-            checks, failed = again(
-                method or [], dataset, baseline, rules, reporter, seeds=seeds, fresh=fresh,
-                runs=runs, data_root=data_root, device=device, threads=threads,
-            )  # fmt: skip
-        if as_json:
-            errors = [{"method": name, "error": str(error)} for name, error in failed]
-            echo_json(content_of(checks) | {"errors": errors})
-        elif checks:
+    rules = tolerances_of(tolerances, baseline)
+    if engine:
+        checks, failed = _rescored(
+            paths or [], baseline, dataset, method or [], rules, reporter, data_root
+        )
+    elif paths:
+        checks, failed = compared(paths, baseline, rules), []
+    else:
+        checks, failed = again(
+            method or [], dataset, baseline, rules, reporter, seeds=seeds, fresh=fresh,
+            runs=runs, data_root=data_root, device=device, threads=threads,
+        )  # fmt: skip
+    if as_json:
+        errors = [{"method": name, "error": str(error)} for name, error in failed]
+        echo_json(content_of(checks) | {"errors": errors})
+    elif checks or not failed:
+        with commands_stopped(sys.stdout) if hosted else nullcontext():
             _show(checks, whole=whole)
-        for name, error in failed:
-            line(f"error: {name}: {error}", error=True)
+    for name, error in failed:
+        line(f"error: {name}: {error}", error=True)
     _write(junit, junit_of, checks, "JUnit XML")
     _write(markdown, markdown_of, checks, "Markdown")
     if hosted:
+        # Beside JSON, which a program reads, GitHub finds them in the other stream.
         for command in workflow_commands(checks):
-            line(command, error=True)
+            line(command, error=as_json)
         problem = write_summary(markdown_of(checks))
         if problem:
             line(problem, error=True)
@@ -135,15 +139,22 @@ def check_command(
 
 
 def _fit(
-    paths: list[Path] | None, method: list[str] | None, dataset: str | None, *, engine: bool
+    paths: list[Path] | None,
+    method: list[str] | None,
+    dataset: str | None,
+    seeds: str | None,
+    runs: Path | None,
+    *,
+    engine: bool,
 ) -> None:
     """Whether the options go together."""
-    if paths and (method or dataset or engine):
+    if paths and (method or dataset):
         raise UsageError(
-            "Run folders are compared as they are; --method, --dataset and --engine make new "
-            "numbers.",
+            "Run folders say what they are of; --method and --dataset make new runs.",
             "Give one or the other.",
         )
+    if engine and (seeds or runs):
+        raise UsageError("--engine makes no run.", "Leave out --seeds and --runs.")
     if not paths and dataset is None:
         raise UsageError(
             "Nothing is named to check.", "Name run folders, or --dataset (and --method)."
@@ -196,7 +207,7 @@ def again(
     data_root: Path | None = None,
     device: str | None = None,
     threads: int | None = None,
-) -> tuple[list[Check], list[tuple[str, BenchError]]]:
+) -> tuple[list[Check], Failures]:
     """Entries run again; with what could not be, and why.
 
     Raises:
@@ -205,26 +216,49 @@ def again(
     from ..checking import Again, place, repeated, wanted_entries
     from ..drift.baseline import read_entries
     from ..drift.check import check_method
-    from ..parameters import parse_spec
     from .running import _seeds
 
     assert dataset is not None
-    name = parse_spec(dataset).name
-    name = Path(name).stem if name.endswith(".py") else name
-    wanted = wanted_entries(read_entries(baseline, name), methods)
+    wanted = wanted_entries(read_entries(baseline, _dataset_name(dataset)), methods)
     how = Again(dataset, data_root, tuple(_seeds(seeds)) if seeds else (), device, threads)
     checks: list[Check] = []
-    failed: list[tuple[str, BenchError]] = []
+    failed: Failures = []
     with place(runs, fresh=_in_ci() if fresh is None else fresh) as folder:
         for entry, spec in wanted:
             try:
-                found = repeated(entry, spec, how, folder, reporter)
-                checks.append(check_method(found, entry.runs, rules))
+                scored = _engine_of(entry.path, rules, reporter, data_root)
+                found = check_method(
+                    repeated(entry, spec, how, folder, reporter), entry.runs, rules
+                )
+                checks.append(replace(found, findings=(*scored, *found.findings)))
             except BenchError as error:
                 if len(wanted) == 1:
                     raise
                 failed.append((spec, error))
     return checks, failed
+
+
+def _engine_of(
+    path: Path, rules: Tolerances, reporter: Reporter, data_root: Path | None
+) -> tuple[Finding, ...]:
+    """What the other gate finds of an entry that has frozen predictions."""
+    from ..drift.frozen import frozen_path
+
+    if not frozen_path(path).is_file():
+        return ()
+    from ..rescoring import engine_gate
+
+    return engine_gate(path, tolerances=rules, data_root=data_root, reporter=reporter).findings
+
+
+def _dataset_name(spec: str | None) -> str | None:
+    """The name in ``NAME[key=value]`` or of ``FILE.py``."""
+    if spec is None:
+        return None
+    from ..parameters import parse_spec
+
+    name = parse_spec(spec).name
+    return Path(name).stem if name.endswith(".py") else name
 
 
 def _in_ci() -> bool:
@@ -233,10 +267,47 @@ def _in_ci() -> bool:
 
 
 def _rescored(
-    baseline: Path, dataset: str | None, methods: list[str], rules: Tolerances, reporter: Reporter
-) -> tuple[list[Check], list[tuple[str, BenchError]]]:
-    """Frozen predictions scored again."""
-    raise UsageError("No frozen predictions are there.", "Make some with 'bench accept --freeze'.")
+    paths: Sequence[Path],
+    baseline: Path,
+    dataset: str | None,
+    methods: Sequence[str],
+    rules: Tolerances,
+    reporter: Reporter,
+    data_root: Path | None,
+) -> tuple[list[Check], Failures]:
+    """Predictions scored again: of run folders, or those frozen beside the entries."""
+    from ..drift.baseline import grouped, matching, read_entries
+    from ..drift.frozen import frozen_path
+    from ..rescoring import engine_gate
+    from ..table import read_runs
+
+    jobs: list[tuple[str, Path, list[Path]]] = []
+    if paths:
+        for wanted, mine in grouped(read_runs(paths, levels=["volume"])).items():
+            entry = matching(read_entries(baseline, wanted[0]), wanted, mine[0].label)
+            jobs.append((mine[0].label, entry.path, [run.source for run in mine]))
+    else:
+        entries = read_entries(baseline, _dataset_name(dataset))
+        if methods:
+            from ..checking import wanted_entries
+
+            jobs = [(e.label, e.path, []) for e, _ in wanted_entries(entries, methods)]
+        else:
+            jobs = [(e.label, e.path, []) for e in entries if frozen_path(e.path).is_file()]
+            without = [e.label for e in entries if not frozen_path(e.path).is_file()]
+            if without:
+                reporter.note(f"without frozen predictions: {', '.join(without)}")
+    checks: list[Check] = []
+    failed: Failures = []
+    for name, path, folders in jobs:
+        try:
+            checks.append(engine_gate(path, folders, tolerances=rules, data_root=data_root,
+                                      reporter=reporter))  # fmt: skip
+        except BenchError as error:
+            if len(jobs) == 1:
+                raise
+            failed.append((name, error))
+    return checks, failed
 
 
 def _show(checks: Sequence[Check], *, whole: bool) -> None:

@@ -43,7 +43,7 @@ def workflow_commands(checks: Sequence[Check]) -> list[str]:
             f"({difference(finding.difference)}), {finding.n_cases} cases"
         )
         for change in finding.worst[:3]:
-            _, case, then, now, status = case_values(change)
+            _, case, status, then, now = case_values(change)
             text += f"\n{case}: {then} -> {now} ({status})"
         title = f"{check.method} on {check.dataset}: {finding.name}"
         lines.append(_command("error", title, text, check.entry))

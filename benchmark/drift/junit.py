@@ -83,5 +83,5 @@ def _body(finding: Finding) -> str:
     names = ("outcome", "then", "now", "difference", "95 % interval", "margin", "cases")
     lines = [f"{n}: {v}\n" for n, v in zip(names, finding_cells(finding)[2:], strict=True)]
     worst = [case_values(c) for c in finding.worst[: 2 * MOST_CASES]]
-    table = aligned(CASE_HEAD, worst, right=(2, 3)) if worst else ""
+    table = aligned(CASE_HEAD, worst, right=(3, 4)) if worst else ""
     return finding.reason + "\n" + "".join(lines) + table

@@ -75,7 +75,7 @@ def _one(check: Check) -> str:
     cases = shown_cases(check)
     if cases:
         body += "\n" + markdown_table(CASE_HEAD, [[cell(c) for c in case_values(x)] for x in cases],
-                                      left=2)  # fmt: skip
+                                      left=3)  # fmt: skip
     facts = [[cell(name), cell(bounds(f.then)), cell(bounds(f.now))]
              for name, f in changed_facts(check).items()]  # fmt: skip
     facts.append(["entry", cell(check.entry), ""])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .verdict import Check
+from .verdict import Check, Finding, Outcome
 from .wording import (
     MOST_ROWS,
     bounds,
@@ -21,7 +21,7 @@ __all__ = ["CASE_HEAD", "FINDING_HEAD", "text"]
 
 FINDING_HEAD = ("gate", "quantity", "outcome", "then", "now", "difference", "95 % interval",
                 "margin", "cases")  # fmt: skip
-CASE_HEAD = ("worst cases", "case", "then", "now", "status")
+CASE_HEAD = ("worst cases", "case", "status", "then", "now")
 
 
 def text(checks: Sequence[Check], *, whole: bool = False) -> str:
@@ -44,7 +44,7 @@ def text(checks: Sequence[Check], *, whole: bool = False) -> str:
             parts.append("".join(f"{harmless(reason)}\n" for reason in reasons))
         cases = shown_cases(check)
         if cases:
-            parts.append(aligned(CASE_HEAD, [case_values(c) for c in cases], right=(2, 3)))
+            parts.append(aligned(CASE_HEAD, [case_values(c) for c in cases], right=(3, 4)))
         facts = [[name, bounds(fact.then), bounds(fact.now)]
                  for name, fact in changed_facts(check).items()]  # fmt: skip
         if facts:
@@ -52,11 +52,8 @@ def text(checks: Sequence[Check], *, whole: bool = False) -> str:
     return "\n".join(parts)
 
 
-def _told(finding: object) -> bool:
+def _told(finding: Finding) -> bool:
     """Whether its reason is worth a line: what is as it was explains itself."""
-    from .verdict import Finding, Outcome
-
-    assert isinstance(finding, Finding)
     return finding.outcome not in (Outcome.SAME, Outcome.EQUAL)
 
 

@@ -80,20 +80,19 @@ def _listed(names: Sequence[str], most: int = 4) -> str:
 
 
 def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """What failed first; what only informs after what counts; otherwise as they came."""
-    return sorted(findings, key=lambda f: (_ORDER.index(f.outcome), not f.gated))
+    """What counts before what only informs, what failed first; otherwise as they came."""
+    return sorted(findings, key=lambda f: (not f.gated, _ORDER.index(f.outcome)))
 
 
 def shown_findings(check: Check, most: int | None = MOST_ROWS) -> tuple[list[Finding], str]:
     """The findings a reader should see, and a sentence that counts the others.
 
-    Everything that counts and is neither the same nor equal is shown, whatever ``most``.
+    Everything that counts is shown, whatever ``most``.
     """
     ranked = sorted_findings(check.findings)
     if most is None:
         return ranked, ""
-    needed = sum(f.gated and f.outcome not in (Outcome.SAME, Outcome.EQUAL) for f in ranked)
-    cut = max(most, needed)
+    cut = max(most, sum(f.gated for f in ranked))
     shown, rest = ranked[:cut], ranked[cut:]
     counts = {o: sum(f.outcome is o for f in rest) for o in _ORDER}
     told = ", ".join(f"{n} {o.replace('_', ' ')}" for o, n in counts.items() if n)
@@ -104,8 +103,12 @@ def shown_cases(check: Check) -> list[CaseChange]:
     """The cases worth naming: the worst of what failed; of what passed, those that moved most."""
     failed = [f for f in sorted_findings(check.findings) if f.outcome.failed and f.worst]
     moved = [f for f in check.findings if f.worst and f.gated]
-    found = dict.fromkeys(c for f in failed or moved[:1] for c in f.worst[:MOST_CASES])
-    return list(found)[:_ALL_CASES]
+    found: dict[tuple[object, ...], CaseChange] = {}
+    for change in (c for f in failed or moved[:1] for c in f.worst[:MOST_CASES]):
+        key = (change.case, change.region, change.metric, change.dim)
+        if key not in found or (found[key].now is None and change.now is not None):
+            found[key] = change  # a miss with what it counts as says more than without
+    return list(found.values())[:_ALL_CASES]
 
 
 def changed_facts(check: Check) -> dict[str, Then]:
@@ -129,12 +132,12 @@ def finding_cells(finding: Finding) -> list[str]:
         if finding.low is not None and finding.high is not None
         else NONE,
         value(finding.margin),
-        str(finding.n_cases),
+        str(finding.n_cases) if finding.n_cases else NONE,
     ]
 
 
 def case_values(change: CaseChange) -> list[str]:
-    """Quantity, case, then, now, and what happened to its status."""
+    """Quantity, case, what happened to its status, then, now."""
     parts = [change.region, change.metric, f"({change.dim})" if change.dim else ""]
     statuses = change.status_then or "absent", change.status_now or "absent"
     status = statuses[0] if statuses[0] == statuses[1] else " -> ".join(statuses)
@@ -142,9 +145,9 @@ def case_values(change: CaseChange) -> list[str]:
     return [
         harmless(" ".join(part for part in parts if part)) or "all",
         harmless(change.case),
+        harmless("; ".join(part for part in (said.get(change.what, ""), status) if part)),
         value(change.then),
         value(change.now),
-        harmless("; ".join(part for part in (said.get(change.what, ""), status) if part)),
     ]
 
 
