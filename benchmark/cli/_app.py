@@ -17,6 +17,7 @@ from . import (
     doctor,
     explaining,
     exporting,
+    history,
     listing,
     making,
     reporting,
@@ -75,6 +76,7 @@ app.command("show")(showing.show_command)
 app.command("compare")(comparing.compare_command)
 app.command("accept")(accepting.accept_command)
 app.command("check")(checking.check_command)
+app.command("history")(history.history_command)
 app.command("export")(exporting.export_command)
 app.command("report")(reporting.report_command)
 app.add_typer(making.new_app, name="new")

@@ -91,9 +91,8 @@ def accept_command(
                 line(f"written: {freeze_runs(folders, path)}")
             else:
                 frozen_path(path).unlink(missing_ok=True)
-            line(f"written: {write_entry(leaderboards, entry)}")
-            line(f"size: {_size(path)}" + (f", was {_size(before_path)}" if before_path == path
-                                           and before else ""))  # fmt: skip
+            size = _size(before_path)
+            line(f"written: {write_entry(leaderboards, entry)} ({_size(path)}, was {size})")
             if before_path is not None and before_path != path:
                 frozen_path(before_path).unlink(missing_ok=True)
                 before_path.unlink(missing_ok=True)
@@ -146,8 +145,8 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.4f}"
 
 
-def _size(path: Path) -> str:
-    return f"{path.stat().st_size:,} bytes"
+def _size(path: Path | None) -> str:
+    return f"{path.stat().st_size:,} bytes" if path is not None else "none"
 
 
 @contextmanager
