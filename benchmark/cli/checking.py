@@ -100,6 +100,7 @@ def check_command(
     from ..drift.junit import junit as junit_of
     from ..drift.markdown import markdown as markdown_of
     from ..drift.wording import exit_code
+    from .running import parse_seeds
 
     _fit(paths, method, dataset, seeds, runs, engine=engine)
     hosted = on_github(os.environ) if github is None else github
@@ -113,7 +114,7 @@ def check_command(
         checks, failed = compared(paths, baseline, rules), []
     else:
         checks, failed = again(
-            method or [], dataset, baseline, rules, reporter, seeds=seeds, fresh=fresh,
+            method or [], dataset, baseline, rules, reporter, seeds=parse_seeds(seeds) if seeds else (), fresh=fresh,
             runs=runs, data_root=data_root, device=device, threads=threads,
         )  # fmt: skip
     if as_json:
@@ -201,7 +202,7 @@ def again(
     rules: Tolerances,
     reporter: Reporter,
     *,
-    seeds: str | None = None,
+    seeds: Sequence[int] = (),
     fresh: bool | None = None,
     runs: Path | None = None,
     data_root: Path | None = None,
@@ -216,11 +217,10 @@ def again(
     from ..checking import Again, place, repeated, wanted_entries
     from ..drift.baseline import read_entries
     from ..drift.check import check_method
-    from .running import _seeds
 
     assert dataset is not None
     wanted = wanted_entries(read_entries(baseline, _dataset_name(dataset)), methods)
-    how = Again(dataset, data_root, tuple(_seeds(seeds)) if seeds else (), device, threads)
+    how = Again(dataset, data_root, tuple(seeds), device, threads)
     checks: list[Check] = []
     failed: Failures = []
     with place(runs, fresh=_in_ci() if fresh is None else fresh) as folder:

@@ -107,6 +107,11 @@ def _drawn(found: History) -> Figure:
         series.setdefault(point.label, []).append(
             Mark(commits.index(point.commit), point.mean, low, high, point.joined)
         )
+    last = {point.label: point for point in found.points}
     return history_lines(
-        series, names, label=str(found.quantity), title=f"Accepted entries of {found.dataset}"
+        series,
+        names,
+        label=str(found.quantity),
+        title=f"Accepted entries of {found.dataset}",
+        removed=[label for label, point in last.items() if point.removed],
     )

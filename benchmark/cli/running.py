@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..plan import RunRequest
     from ..runner import RunResult
 
-__all__ = ["rerun_command", "run_command"]
+__all__ = ["parse_seeds", "rerun_command", "run_command"]
 
 NOTHING_MEASURED = 3
 FAILED_CASES = 4
@@ -74,7 +74,7 @@ def run_command(
         probabilities=probabilities,
     )
     reporter = TerminalReporter(quiet=as_json)
-    requests = expand(request, method, _seeds(seeds), folds)
+    requests = expand(request, method, parse_seeds(seeds), folds)
     results: list[RunResult] = []
     failures: list[tuple[RunRequest, BenchError]] = []
     for number, one in enumerate(requests, 1):
@@ -140,7 +140,12 @@ def rerun_command(
         raise typer.Exit(1)
 
 
-def _seeds(text: str) -> list[int]:
+def parse_seeds(text: str) -> list[int]:
+    """How many seeds, or which.
+
+    Raises:
+        UsageError: It is neither a number nor a list of numbers.
+    """
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ def history_lines(
     label: str,
     unit: str = "",
     title: str = "",
+    removed: Collection[str] = (),
     width_mm: float = PAGE_MM,
 ) -> Figure:
     """A line per method over versions; broken where what was measured is not the same.
@@ -58,6 +59,8 @@ def history_lines(
         label: What is shown.
         unit: Of it.
         title: Stands above.
+        removed: Methods that are no longer there; of the others a dotted line goes on to the newest
+            version, where they stand as they were.
         width_mm: Of the figure.
     """
     with settings():
@@ -73,6 +76,9 @@ def history_lines(
         order = sorted(last, key=lambda name: (-last[name], name))
         for name in order:
             _line(axes, series[name], paint[name], shape[name], plain(name))
+            end = series[name][-1]
+            if name not in removed and end.at < len(versions) - 1:
+                axes.plot([end.at, len(versions) - 1], [end.mean] * 2, ":", color=paint[name])
         names = [plain(version, 24) for version in versions]
         step = max(1, -(-len(names) // _MOST_NAMES))
         # The newest has its name in any case.
