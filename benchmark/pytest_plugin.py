@@ -75,9 +75,9 @@ class Bench:
         """
         __tracebackhide__ = True
         # Here, not above: other tests of the same session need none of it.
-        from .cli.checking import again, tolerances_of
         from .drift.text import text
         from .errors import BenchError
+        from .gate import again, tolerances_of
         from .progress import Reporter
 
         where = Path(baseline) if baseline is not None else self.baseline

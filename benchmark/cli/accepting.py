@@ -131,7 +131,7 @@ def _checked(
     """What the gate says of it, printed."""
     from ..drift.check import check_method
     from ..drift.text import text
-    from .checking import tolerances_of
+    from ..gate import tolerances_of
 
     if not before:
         line("There is no entry yet to compare with.")

@@ -2,19 +2,16 @@
 
 The line followed is the first parent of each commit: what the branch held, in the order in which it
 came to hold it. What an entry is of is read from the entry and never from its file's name, so a
-renamed file changes nothing. git is asked with fixed arguments; nothing of the repository is run.
+renamed file changes nothing.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import subprocess
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from ..averages import means
@@ -24,17 +21,11 @@ from ..errors import BenchError, DataError, UsageError
 from ..policies import Policy
 from ..results import Run
 from ..table import Quantity, select, tidy
+from .gitlog import Version, blobs, is_shallow, uncommitted, versions
 
 __all__ = ["History", "Point", "Skipped", "history"]
 
-#: Lines of a repository's own configuration that would run a program, or change what is printed.
-_GIT = (
-    "git", "--no-pager", "-c", "log.showSignature=false", "-c", "core.fsmonitor=false",
-    "-c", "core.quotePath=false", "-c", "core.commitGraph=false", "-c", "diff.renames=true",
-)  # fmt: skip
 _ROLES = ("test", "external")
-#: Seconds after which a git that waits for something is given up.
-_PATIENCE = 300
 
 
 @dataclass(frozen=True)
@@ -116,15 +107,6 @@ class History:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Version:
-    commit: str
-    committed: datetime
-    authored: datetime
-    path: str
-    blob: str  # empty where the file was removed
-
-
 def history(folder: Path, dataset: str, quantity: Quantity | None = None) -> History:
     """Follow a quantity through the history of ``leaderboards/``.
 
@@ -139,18 +121,17 @@ def history(folder: Path, dataset: str, quantity: Quantity | None = None) -> His
     """
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", "Name one with --leaderboards.")
-    top = _git(folder, "rev-parse", "--show-toplevel").decode(errors="replace").rstrip("\n")
     notes = []
-    if _git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true":
+    if is_shallow(folder):
         notes.append(
             "This clone is shallow: the first commit shown stands for all before it. "
             "'git fetch --unshallow' brings the others."
         )
-    versions = list(_versions(folder))
-    blobs = _blobs(folder, [v.blob for v in versions if v.blob])
-    held = list(_uncommitted(folder, Path(top), versions, blobs))
+    known = list(versions(folder))
+    held = blobs(folder, [v.blob for v in known if v.blob])
+    loose = list(uncommitted(folder, known, held))
     reader = _Reader(dataset, quantity)
-    for version, content in [*((v, blobs.get(v.blob)) for v in versions), *held]:
+    for version, content in [*((v, held.get(v.blob)) for v in known), *loose]:
         reader.take(version, content)
     if reader.quantity is None or not reader.points:
         fix = "'bench accept' makes entries; commit them."
@@ -175,7 +156,7 @@ class _Reader:
         self._last: dict[str, Point] = {}
         self._named = re.compile(rb'"dataset"\s*:\s*' + re.escape(json.dumps(dataset).encode()))
 
-    def take(self, version: _Version, content: bytes | None) -> None:
+    def take(self, version: Version, content: bytes | None) -> None:
         """One more version of one file."""
         of_folder = Path(version.path).parent.name == self.dataset
         if not version.blob and content is None:
@@ -201,7 +182,7 @@ class _Reader:
             # An entry of an old version, or a damaged one, may lack what tables are made of.
             self._skip(version, f"{type(error).__name__}: {error}")
 
-    def _add(self, version: _Version, runs: list[Run]) -> None:
+    def _add(self, version: Version, runs: list[Run]) -> None:
         quantity = self.quantity or default_columns(runs)[0]
         record = runs[0].record
         profile = record.method.profile
@@ -238,7 +219,7 @@ class _Reader:
         self._last[label] = point
         self.points.append(point)
 
-    def _remove(self, version: _Version) -> None:
+    def _remove(self, version: Version) -> None:
         label = self._at.pop(version.path, None)
         if label is None or label in self._at.values():  # renamed: its content stands elsewhere
             return
@@ -247,7 +228,7 @@ class _Reader:
         self._last[label] = point
         self.points.append(point)
 
-    def _skip(self, version: _Version, reason: str) -> None:
+    def _skip(self, version: Version, reason: str) -> None:
         self.skipped.append(Skipped(version.commit, version.path, reason))
 
 
@@ -274,101 +255,3 @@ def _changed(before: Point, now: Point) -> tuple[str, ...]:
         "cases": (before.n_cases, now.n_cases),
     }
     return tuple(name for name, (then, here) in facts.items() if then != here)
-
-
-def _versions(folder: Path) -> Iterator[_Version]:
-    """Every change of a JSON file in a folder of a data set, the oldest first; removals last."""
-    out = _git(
-        folder, "log", "--first-parent", "--diff-merges=first-parent", "--reverse", "--raw", "-z",
-        "--no-renames", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--no-show-signature",
-        "--no-color", "--no-notes", "--format=%x01%H %ct %at", "--", ":(glob)./*/*.json",
-    )  # fmt: skip
-    for block in out.split(b"\x01")[1:]:
-        head, _, rest = block.partition(b"\x00")
-        commit, committed, authored = head.split()
-        fields = [field.lstrip(b"\n") for field in rest.split(b"\x00")]
-        fields = [field for field in fields if field]
-        found = []
-        for about, path in zip(fields[::2], fields[1::2], strict=False):
-            blob, status = about.split(b" ")[3:5]
-            gone = status.startswith(b"D")
-            found.append(_Version(
-                commit.decode(), _when(committed), _when(authored),
-                path.decode("utf-8", errors="replace"), "" if gone else blob.decode(),
-            ))  # fmt: skip
-        # A rename is a removal and an addition: the addition first, or the entry would seem gone.
-        yield from sorted(found, key=lambda v: (not v.blob, v.path))
-
-
-def _when(seconds: bytes) -> datetime:
-    try:
-        return datetime.fromtimestamp(int(seconds), UTC)
-    except (ValueError, OverflowError, OSError):  # a commit may say anything of its time
-        return datetime.fromtimestamp(0, UTC)
-
-
-def _blobs(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """The content of these objects; those that are not there are left out."""
-    wanted = list(dict.fromkeys(names))
-    out = _git(folder, "cat-file", "--batch", given="".join(f"{n}\n" for n in wanted).encode())
-    found: dict[str, bytes] = {}
-    at = 0
-    for name in wanted:
-        end = out.index(b"\n", at)
-        head = out[at:end].split()
-        at = end + 1
-        if len(head) != 3:  # "<name> missing"
-            continue
-        size = int(head[2])
-        found[name] = out[at : at + size]
-        at += size + 1
-    return found
-
-
-def _uncommitted(
-    folder: Path, top: Path, versions: Sequence[_Version], blobs: dict[str, bytes]
-) -> Iterator[tuple[_Version, bytes | None]]:
-    """Files as they lie there, where they are not what the last commit has."""
-    last = {version.path: version for version in versions}
-    now = datetime.now(UTC)
-    for path in sorted(folder.glob("*/*.json")):
-        try:
-            name = path.resolve().relative_to(top.resolve()).as_posix()
-            content = path.read_bytes()
-        except (OSError, ValueError):
-            continue
-        known = last.get(name)
-        if known is None or blobs.get(known.blob, b"").split() != content.split():
-            yield _Version("", now, now, name, "-"), content
-
-
-def _git(folder: Path, *words: str, given: bytes | None = None) -> bytes:
-    """What git prints.
-
-    Raises:
-        UsageError: There is no git, or the folder is in no repository.
-        DataError: It fails.
-    """
-    # Not another repository's, not a question, not what is not here.
-    dropped = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_EXTERNAL_DIFF")
-    environment = {key: value for key, value in os.environ.items() if key not in dropped}
-    environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0",
-                    "GIT_NO_LAZY_FETCH": "1", "GIT_PAGER": "cat"}  # fmt: skip
-    try:
-        done = subprocess.run(
-            [*_GIT, *words], cwd=folder, env=environment, input=given or b"", capture_output=True,
-            timeout=_PATIENCE, check=False,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise UsageError("git is not installed.", "The history is git's: install it.") from None
-    except subprocess.TimeoutExpired:
-        raise DataError(f"git {words[0]} does not answer in {_PATIENCE} s.") from None
-    if done.returncode == 0:
-        return done.stdout
-    told = done.stderr.decode(errors="replace").strip().splitlines()
-    why = told[0].removeprefix("fatal: ") if told else f"exit code {done.returncode}"
-    if "not a git repository" in why:
-        raise UsageError(f"{folder} is in no git repository.", "The history is git's.")
-    if "does not have any commits" in why:
-        raise UsageError(f"The repository of {folder} has no commit yet.", "Commit the entries.")
-    raise DataError(f"git cannot tell the history of {folder}: {why}.")
