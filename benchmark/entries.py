@@ -23,7 +23,7 @@ from .record import RunRecord
 from .results import Run, checked_run, ordered, tested
 
 __all__ = ["FORMAT", "MAX_BYTES", "MIN_SEEDS", "build_entry", "entry_name", "load_entry",
-           "write_entry"]  # fmt: skip
+           "parse_entry", "portable_record", "write_entry"]  # fmt: skip
 
 FORMAT = 1
 #: A repository is no data store.
@@ -138,9 +138,26 @@ def load_entry(path: str | Path) -> list[Run]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{path} is larger than the {MAX_BYTES:,} bytes of an entry.")
-        entry = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
+    return parse_entry(content, path)
+
+
+def parse_entry(content: bytes, path: Path) -> list[Run]:
+    """The runs of what an entry's file holds.
+
+    Args:
+        content: The bytes of the file.
+        path: What it is called, in errors and as the source of the runs.
+
+    Raises:
+        DataError: It is too large, of a later format, or no entry.
+    """
+    if len(content) > MAX_BYTES:
+        raise DataError(f"{path} is larger than the {MAX_BYTES:,} bytes of an entry.")
+    try:
+        entry = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path} is not valid JSON ({error}).", "Name a run folder or an accepted entry."
@@ -191,7 +208,7 @@ def _packed(run: Run) -> dict[str, Any]:
     ]
     return {
         "name": run.name,
-        "record": _portable_record(run.record),
+        "record": portable_record(run.record),
         "cases": cases,
         "scores": series(_portable(scores), SCORE_KEYS, ids, run.source),
         "features": series(_portable(features), FEATURE_KEYS, ids, run.source),
@@ -223,7 +240,7 @@ def _portable(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(message=[_without_paths(text) for text in frame["message"]])
 
 
-def _portable_record(record: RunRecord) -> dict[str, Any]:
+def portable_record(record: RunRecord) -> dict[str, Any]:
     """The record without what tells about its author's machine: paths and the command line."""
     content = record.model_dump(mode="json", include=set(RunRecord.model_fields))
     kept = content.get("provenance", {})

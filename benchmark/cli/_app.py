@@ -11,10 +11,13 @@ import typer
 from .. import __version__
 from ..errors import BenchError
 from . import (
+    accepting,
+    checking,
     comparing,
     doctor,
     explaining,
     exporting,
+    history,
     listing,
     making,
     reporting,
@@ -71,7 +74,9 @@ app.command("explain")(explaining.explain_command)
 app.command("leaderboard")(tables.leaderboard_command)
 app.command("show")(showing.show_command)
 app.command("compare")(comparing.compare_command)
-app.command("accept")(tables.accept_command)
+app.command("accept")(accepting.accept_command)
+app.command("check")(checking.check_command)
+app.command("history")(history.history_command)
 app.command("export")(exporting.export_command)
 app.command("report")(reporting.report_command)
 app.add_typer(making.new_app, name="new")

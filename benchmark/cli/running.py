@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..plan import RunRequest
     from ..replies import RunResult
 
-__all__ = ["rerun_command", "run_command"]
+__all__ = ["parse_seeds", "rerun_command", "run_command"]
 
 NOTHING_MEASURED = 3
 FAILED_CASES = 4
@@ -93,7 +93,7 @@ def run_command(
     )
     reporter = TerminalReporter(quiet=as_json)
     limits = limits_of(timeout, train_timeout, memory)
-    requests, failures = _expanded(request, method, _seeds(seeds), folds, limits)
+    requests, failures = _expanded(request, method, parse_seeds(seeds), folds, limits)
     results: list[RunResult] = []
     for number, one in enumerate(requests, 1):
         if len(requests) > 1:
@@ -187,7 +187,12 @@ def _expanded(
                 line(f"error: {broken} on {request.dataset}: {error}", error=True)
 
 
-def _seeds(text: str) -> list[int]:
+def parse_seeds(text: str) -> list[int]:
+    """How many seeds, or which.
+
+    Raises:
+        UsageError: It is neither a number nor a list of numbers.
+    """
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:

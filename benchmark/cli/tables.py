@@ -1,4 +1,4 @@
-"""``bench leaderboard`` and ``bench accept``, and what all commands that read results share."""
+"""``bench leaderboard``, and what all commands that read results share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..leaderboard import Leaderboard
     from ..results import Run
 
-__all__ = ["accept_command", "found_runs", "leaderboard_command", "print_board"]
+__all__ = ["found_runs", "leaderboard_command", "print_board"]
 
 #: Internal and external test cases together, as fahmy2021's "all testing" has it.
 ROLES = ["test", "external"]
@@ -136,38 +136,6 @@ def _verdicts(path: Path, found: list[Run], roles: list[str]) -> list[Verdict]:
 
     name = path.name.removesuffix(".claims.toml")
     return judge(read_claims(path), [run for run in found if run.dataset == name], roles)
-
-
-def accept_command(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(help="Run folders: all seeds of one experiment; the last version of each."),
-    ],
-    leaderboards: Entries = Path("leaderboards"),
-) -> None:
-    """Accept runs as their method's leaderboard entry.
-
-    Says what that changes.
-    """
-    from ..entries import build_entry, entry_name, load_entry, write_entry
-    from ..leaderboard import leaderboard
-    from ..results import current
-    from ..table import read_runs
-
-    found = read_runs(current(paths))
-    entry = build_entry(found)
-    path = leaderboards / found[0].dataset / f"{entry_name(found[0])}.json"
-    before = leaderboard(load_entry(path), roles=ROLES) if path.is_file() else None
-    after = leaderboard(found, roles=ROLES)
-    for i, column in enumerate(after.columns):
-        now = after.rows[0].cells[i].mean
-        then = before.rows[0].cells[i].mean if before else None
-        line(f"{column!s:<36} {_number(then)} -> {_number(now)}")
-    line(f"written: {write_entry(leaderboards, entry)}")
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
 
 
 def found_runs(

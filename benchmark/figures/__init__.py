@@ -12,6 +12,7 @@ from .bars import bars_with_letters
 from .bland_altman import bland_altman_plot
 from .classes import stacked_classes
 from .distributions import box_strip, dots, order_by_median
+from .history import Mark, history_lines
 from .levels import level_histograms
 from .output import save, svg_text
 from .pareto import front, pareto
@@ -23,6 +24,7 @@ from .violins import split_violins, violins
 __all__ = [
     "COLUMN_MM",
     "PAGE_MM",
+    "Mark",
     "bars_with_letters",
     "bland_altman_plot",
     "blobs",
@@ -30,6 +32,7 @@ __all__ = [
     "colours",
     "dots",
     "front",
+    "history_lines",
     "level_histograms",
     "order_by_median",
     "pareto",

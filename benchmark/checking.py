@@ -1,0 +1,190 @@
+"""Methods run again as their accepted entries were, to be compared with these.
+
+A fresh check starts in an empty folder: no train or predict stage of an earlier run can answer for
+the code that is there now.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from .atomic import unwritable
+from .drift.baseline import Entry, matching
+from .errors import UsageError
+from .experiment import expand
+from .parameters import parse_spec
+from .plan import RunRequest, resolve
+from .progress import Reporter
+from .record import RunRecord
+from .results import Run, load_run
+from .runner import run
+from .store import write_json
+from .types import Role
+
+__all__ = ["Again", "place", "repeated", "requests_of", "wanted_entries"]
+
+
+@dataclass(frozen=True)
+class Again:
+    """How entries are run again.
+
+    Attributes:
+        dataset: The data set as the user names it.
+        root: Folder of its data, for data sets that need one.
+        seeds: Which seeds; by default the first of each entry, so that equality can be seen.
+        device: By default the entry's, if that is the CPU.
+        threads: By default the entry's: results differ in their last bits between counts.
+    """
+
+    dataset: str
+    root: Path | None = None
+    seeds: tuple[int, ...] = ()
+    device: str | None = None
+    threads: int | None = None
+
+
+def wanted_entries(
+    entries: Sequence[Entry], methods: Sequence[str], profile: str | None = None
+) -> list[tuple[Entry, str]]:
+    """Entries with the name by which each method is to be loaded; all of them without ``methods``.
+
+    Raises:
+        UsageError, PluginError: A method is unknown, broken, or has no entry; or an entry's method
+            is a file whose place it does not say.
+    """
+    if not methods:
+        return [(entry, _stored_spec(entry)) for entry in entries]
+    found = []
+    for spec in methods:
+        name = parse_spec(spec).name
+        stem = Path(name).stem if name.endswith(".py") else name
+        known = [e.record.method.profile for e in entries if e.record.method.name == stem]
+        base = profile or (known[0] if len(set(known)) == 1 else "quick")
+        resolved = resolve("methods", spec, {}, base)
+        parameters = resolved.plugin.model_dump(mode="json")
+        asked = {key: parameters[key] for key in resolved.asked}
+        of_method = [e for e in entries if e.record.method.name == resolved.info.name]
+        folds = {e.record.folds for e in of_method}
+        wanted = _as_entry(of_method, resolved.info.name, asked, base, folds)
+        found.append((matching(entries, wanted, spec), spec))
+    return found
+
+
+def _as_entry(
+    entries: Sequence[Entry], name: str, asked: dict[str, Any], profile: str, folds: set[int | None]
+) -> tuple[str, ...]:
+    """What :func:`benchmark.drift.baseline.experiment` would say of it."""
+    text = json.dumps(asked, sort_keys=True, default=str)
+    dataset = entries[0].record.dataset.name if entries else ""
+    return dataset, name, text, profile, str(next(iter(folds)) if len(folds) == 1 else None)
+
+
+def _stored_spec(entry: Entry) -> str:
+    spec = entry.record.method.spec
+    if spec.endswith(".py") and not Path(spec).is_file():
+        raise UsageError(
+            f"{entry.path} is of a method in a file, {spec}.",
+            f"Say where it is: --method FOLDER/{spec}.",
+        )
+    return spec
+
+
+def requests_of(
+    entry: Entry, spec: str, again: Again, runs: Path, split: Path | None = None
+) -> list[RunRequest]:
+    """The runs that repeat an entry.
+
+    Args:
+        entry: Which.
+        spec: By what name its method is loaded.
+        again: How.
+        runs: Where the runs go.
+        split: File of case ids by role, where the entry's split came from one.
+
+    Raises:
+        UsageError: Its data need ``--data-root``; or a parameter is not there any more.
+    """
+    record = entry.record
+    settings = {} if parse_spec(spec).settings else dict(record.method.asked)
+    here = {k: v for k, v in record.dataset.asked.items() if k != "data_root"}
+    if again.root is not None:
+        here["data_root"] = str(again.root)
+    elif (
+        "data_root" in record.dataset.asked
+        and "data_root" not in parse_spec(again.dataset).settings
+    ):
+        raise UsageError(
+            f"{entry.path} is of {record.dataset.name} in a folder.", "Say where: --data-root DIR."
+        )
+    known = parse_spec(again.dataset).settings
+    request = RunRequest(
+        method="",
+        dataset=again.dataset,
+        settings=settings,
+        dataset_settings={k: v for k, v in here.items() if k not in known},
+        profile=record.method.profile,
+        split=split,
+        device=again.device or ("cpu" if record.device == "cpu" else "auto"),
+        threads=again.threads or record.threads,
+        runs=runs,
+        pictures=False,
+        evaluate=cast(tuple[Role, ...], tuple(record.evaluated)),
+    )
+    seeds = again.seeds or (entry.seeds[0],)
+    return [replace(one, runs=runs) for one in expand(request, [spec], seeds, record.folds)]
+
+
+def repeated(entry: Entry, spec: str, again: Again, runs: Path, reporter: Reporter) -> list[Run]:
+    """Run an entry's experiment and read what it left.
+
+    Raises:
+        BenchError: The request does not fit, or a run failed.
+    """
+    split = _split_file(entry.record, runs)
+    done = []
+    for request in requests_of(entry, spec, again, runs, split):
+        reporter.note(f"checking {spec} on {entry.record.dataset.name}, seed {request.seed}")
+        done.append(run(request, reporter))
+    return [load_run(result.path, ["volume"]) for result in done]
+
+
+def _split_file(record: RunRecord, runs: Path) -> Path | None:
+    if not record.split_source.startswith("file:"):
+        return None
+    name = record.split_source.removeprefix("file:").rpartition("#")[0]
+    path = runs / Path(name or "split.json").name
+    write_json(path, record.split)
+    return path
+
+
+@contextmanager
+def place(runs: Path | None, *, fresh: bool) -> Iterator[Path]:
+    """Where the runs of a check go.
+
+    Fresh, an empty folder: in ``runs`` it stays, without it is gone when the check is over.
+    Otherwise ``runs``, by default ``runs/``, with all that is kept there.
+
+    Raises:
+        DataError: The folder cannot be made.
+    """
+    if not fresh:
+        yield runs or Path("runs")
+        return
+    try:
+        if runs is not None:
+            runs.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="check-", dir=runs))
+    except OSError as error:
+        raise unwritable(runs or Path(tempfile.gettempdir()), error) from None
+    try:
+        yield folder
+    finally:
+        if runs is None:
+            shutil.rmtree(folder, ignore_errors=True)
