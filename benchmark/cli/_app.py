@@ -21,6 +21,7 @@ from . import (
     running,
     scoring,
     showing,
+    submitting,
     tables,
     tuning,
 )
@@ -72,6 +73,8 @@ app.command("leaderboard")(tables.leaderboard_command)
 app.command("show")(showing.show_command)
 app.command("compare")(comparing.compare_command)
 app.command("accept")(tables.accept_command)
+app.command("submit")(submitting.submit_command)
+app.command("verify")(submitting.verify_command)
 app.command("export")(exporting.export_command)
 app.command("report")(reporting.report_command)
 app.add_typer(making.new_app, name="new")
