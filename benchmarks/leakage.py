@@ -60,14 +60,14 @@ def _turned(degrees: float) -> Change:
 
 
 CHANGES: Mapping[str, Change] = {
-    "window 5-90 %, gamma 0.7": lambda i, l: (
-        (np.clip(i, *np.percentile(i, [5, 90])) - np.percentile(i, 5)) ** 0.7, l, (1, 1, 1)),
-    "squared intensities": lambda i, l: ((i - i.min()) ** 2, l, (1, 1, 1)),
-    "flipped": lambda i, l: (i[:, ::-1], l[:, ::-1], (1, 1, 1)),
-    "turned by 90 degrees": lambda i, l: (
-        np.rot90(i, 1, (1, 2)), np.rot90(l, 1, (1, 2)), (1, 1, 1)),
-    "apex and base swapped": lambda i, l: (i[::-1], l[::-1], (1, 1, 1)),
-    "end slices left out": lambda i, l: (i[1:-1], l[1:-1], (1, 1, 1)),
+    "window 5-90 %, gamma 0.7": lambda i, d: (
+        (np.clip(i, *np.percentile(i, [5, 90])) - np.percentile(i, 5)) ** 0.7, d, (1, 1, 1)),
+    "squared intensities": lambda i, d: ((i - i.min()) ** 2, d, (1, 1, 1)),
+    "flipped": lambda i, d: (i[:, ::-1], d[:, ::-1], (1, 1, 1)),
+    "turned by 90 degrees": lambda i, d: (
+        np.rot90(i, 1, (1, 2)), np.rot90(d, 1, (1, 2)), (1, 1, 1)),
+    "apex and base swapped": lambda i, d: (i[::-1], d[::-1], (1, 1, 1)),
+    "end slices left out": lambda i, d: (i[1:-1], d[1:-1], (1, 1, 1)),
     "resampled to 70 % in plane": _scaled(1, 0.7),
     "resampled to 60 % along z": _scaled(0.6, 1),
     "cropped by 10 % a side": _cut(0.10),
@@ -98,6 +98,7 @@ def _line(name: str, values: list[float]) -> None:
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root", nargs="?")
     parser.add_argument("--dataset", default="emidec")

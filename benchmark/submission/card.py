@@ -30,10 +30,10 @@ class TrainedOn(BaseModel):
     model_config = _CONFIG
 
     dataset: str = Field(min_length=1, max_length=200)
-    used_for: str = Field("training", max_length=200)
-    cases: list[str] = Field([], max_length=1_000_000)
-    patients: list[str] = Field([], max_length=1_000_000)
-    fingerprint: str = Field("", max_length=200)
+    used_for: str = Field(default="training", max_length=200)
+    cases: list[str] = Field(default=[], max_length=1_000_000)
+    patients: list[str] = Field(default=[], max_length=1_000_000)
+    fingerprint: str = Field(default="", max_length=200)
 
 
 class Pretrained(BaseModel):
@@ -42,8 +42,8 @@ class Pretrained(BaseModel):
     model_config = _CONFIG
 
     weights: str = Field(min_length=1, max_length=500)
-    source: str = Field("", max_length=500)
-    trained_on: list[str] = Field([], max_length=1000)
+    source: str = Field(default="", max_length=500)
+    trained_on: list[str] = Field(default=[], max_length=1000)
 
 
 class Training(BaseModel):
@@ -52,8 +52,8 @@ class Training(BaseModel):
     model_config = _CONFIG
 
     everything_is_listed: bool = False
-    data: list[TrainedOn] = Field([], max_length=1000)
-    pretrained: list[Pretrained] = Field([], max_length=1000)
+    data: list[TrainedOn] = Field(default=[], max_length=1000)
+    pretrained: list[Pretrained] = Field(default=[], max_length=1000)
 
 
 class MethodFacts(BaseModel):
@@ -62,13 +62,13 @@ class MethodFacts(BaseModel):
     model_config = _CONFIG
 
     name: str = Field(min_length=1, max_length=200)
-    summary: str = Field("", max_length=2000)
-    description: str = Field("", max_length=50_000)
-    authors: list[str] = Field([], max_length=1000)
-    contact: str = Field("", max_length=500)
-    code: str = Field("", max_length=500)
-    licence: str = Field("", max_length=500)
-    paper: str = Field("", max_length=500)
+    summary: str = Field(default="", max_length=2000)
+    description: str = Field(default="", max_length=50_000)
+    authors: list[str] = Field(default=[], max_length=1000)
+    contact: str = Field(default="", max_length=500)
+    code: str = Field(default="", max_length=500)
+    licence: str = Field(default="", max_length=500)
+    paper: str = Field(default="", max_length=500)
 
 
 class Hardware(BaseModel):
@@ -76,9 +76,9 @@ class Hardware(BaseModel):
 
     model_config = _CONFIG
 
-    device: str = Field("", max_length=500)
-    machine: str = Field("", max_length=500)
-    threads: int = Field(0, ge=0)
+    device: str = Field(default="", max_length=500)
+    machine: str = Field(default="", max_length=500)
+    threads: int = Field(default=0, ge=0)
 
 
 class Cost(BaseModel):
@@ -86,10 +86,10 @@ class Cost(BaseModel):
 
     model_config = _CONFIG
 
-    training_seconds: float | None = Field(None, ge=0)
-    seconds_per_case: float | None = Field(None, ge=0)
-    peak_memory_mb: float | None = Field(None, ge=0)
-    parameters: int | None = Field(None, ge=0)
+    training_seconds: float | None = Field(default=None, ge=0)
+    seconds_per_case: float | None = Field(default=None, ge=0)
+    peak_memory_mb: float | None = Field(default=None, ge=0)
+    parameters: int | None = Field(default=None, ge=0)
 
 
 class Card(BaseModel):
@@ -113,8 +113,8 @@ _ASKED: Mapping[str, str] = {
     "method.code": "address of the code, of a fixed version: https://.../tree/v1.2",
     "method.licence": "licence of the code and of the weights, as an SPDX name if it has one",
     "training.everything_is_listed": (
-        "true once [[training.data]] and [[training.pretrained]] list all that anything was learnt, "
-        "chosen or tuned on, and what pretrained weights were trained on"
+        "true once training.data and training.pretrained list all that anything was learnt, chosen "
+        "or tuned on, and what pretrained weights were trained on"
     ),
 }
 
@@ -204,8 +204,8 @@ def card_text(card: Card) -> str:
     content = card.model_dump(mode="json", exclude_none=True)
     comments = {place: f"OPEN: {told}" for place, told in open_fields(card).items()}
     head = (
-        "# What others should know about this method. Complete it, and run the same `bench submit`\n"
-        "# again: it reads this file, and writes METHOD.md and the hashes anew.\n"
+        "# What others should know about this method. Complete it, and run the same\n"
+        "# `bench submit` again: it reads this file, and writes METHOD.md and the hashes anew.\n"
         "# Add a [[training.data]] for each other data set (dataset, used_for, cases, patients),\n"
         "# and a [[training.pretrained]] for pretrained weights (weights, source, trained_on).\n\n"
     )

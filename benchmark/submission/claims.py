@@ -9,7 +9,7 @@ from ..fingerprint import combined
 from ..metrics.cards import cards, contour_cards
 from ..results import Run
 from ..splits import EVALUATED, Split
-from ..types import Region
+from ..types import Region, Role
 from .card import Card
 from .findings import Verification
 from .layout import run_folder
@@ -112,16 +112,17 @@ def check_cases(found: Verification, run: Run, split: Split, here: Here) -> None
         role = split.roles.get(case)
         what = f"which has the role {role} here" if role else "which the data set does not have"
         found.refuse("cases", f"{label} scored the case {case!r}, {what}.", run=label, case=case)
-    ours = {role: set(split.ids(role)) for role in ("train", "validation")}  # type: ignore[arg-type]
+    learnt: tuple[Role, ...] = ("train", "validation")
     if record.method.trains:
-        for role, ids in ours.items():
-            theirs = set(record.split.get(role, []))
+        for part in learnt:
+            ids = set(split.ids(part))
+            theirs = set(record.split.get(part, []))
             extra = theirs - ids
             if extra & wanted:
-                found.refuse("cases", f"{label} has test cases in its role {role}: "
+                found.refuse("cases", f"{label} has test cases in its role {part}: "
                              f"{listed(extra & wanted)}.", run=label)  # fmt: skip
             elif theirs != ids:
-                found.refuse("cases", f"The role {role} of {label} is not that of the split here: "
+                found.refuse("cases", f"The role {part} of {label} is not that of the split here: "
                              f"{listed(theirs ^ ids)} differ.", run=label)  # fmt: skip
     regions = {str(region) for region in Region}
     strange = (set(record.produces) | set(record.annotates)) - regions

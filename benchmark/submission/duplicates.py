@@ -52,7 +52,7 @@ def alike(
             compared = np.minimum(table.lengths, len(one.tiles))
             limits = np.where(compared >= FEW, THRESHOLD, FEW_THRESHOLD)
             for i in np.flatnonzero(found <= limits):
-                yield Alike(one, table.others[i], round(float(found[i]), 4), int(compared[i]))
+                yield Alike(one, table.others[int(i)], round(float(found[i]), 4), int(compared[i]))
         advance(one.id)
 
 

@@ -1,4 +1,4 @@
-"""``submission.json``: what is in the folder, hash by hash, and what it was measured on and with."""
+"""``submission.json``: what is in the folder, hash by hash, and what was measured how."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class DataFacts(BaseModel):
     model_config = _CONFIG
 
     name: str = Field(min_length=1, max_length=200)
-    title: str = Field("", max_length=500)
-    licence: str = Field("", max_length=500)
+    title: str = Field(default="", max_length=500)
+    licence: str = Field(default="", max_length=500)
     redistributable: bool = False
     fingerprint: list[str] = Field(description="Of the cases scored in each run, in their order")
     cases: dict[str, tuple[str, str]] = Field(
@@ -50,7 +50,7 @@ class RunFacts(BaseModel):
     model_config = _CONFIG
 
     seed: int = Field(ge=0)
-    fold: int | None = Field(None, ge=0)
+    fold: int | None = Field(default=None, ge=0)
     cases: int = Field(ge=1, description="How many were scored")
     predictions: int = Field(ge=0, description="Of how many there are predictions here")
 

@@ -67,9 +67,9 @@ class CasePrint:
 class _Told(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    patient: str = Field("", max_length=200)
+    patient: str = Field(default="", max_length=200)
     voxels: str = Field(pattern=_SHA)
-    reference: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    reference: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     slices: list[str] = Field(max_length=2000)
 
 
@@ -154,7 +154,8 @@ def read_prints(path: Path) -> Prints:
     if (prints.field_mm, prints.hash_size) != (FIELD_MM, HASH_SIZE):
         raise DataError(
             f"{path} has hashes of {prints.hash_size} x {prints.hash_size} bits over "
-            f"{prints.field_mm:g} mm; here they are {HASH_SIZE} x {HASH_SIZE} over {FIELD_MM:g} mm.",
+            f"{prints.field_mm:g} mm; here they are of {HASH_SIZE} x {HASH_SIZE} over "
+            f"{FIELD_MM:g} mm.",
             "Write it anew with this version.",
         )
     try:

@@ -35,7 +35,7 @@ from ..splits import Split
 from ..store import RunFolder, file_hash
 from ..types import CaseInfo, Region, Segmentation, Study
 
-__all__ = ["Here", "Unfit", "check_prediction", "held", "rescore"]
+__all__ = ["Here", "UnfitError", "check_prediction", "held", "rescore"]
 
 #: A NIfTI header with extensions; a packed file may hold this beside its voxels.
 _HEADER = 1 << 20
@@ -66,7 +66,7 @@ class Here:
         return self.found.plugin
 
 
-class Unfit(Exception):
+class UnfitError(Exception):
     """A prediction that cannot be one of its case.
 
     Args:
@@ -93,7 +93,7 @@ def check_prediction(case: str, files: Mapping[str, Path], study: Study) -> None
     """Refuse what lies off the grid or would grow beyond it, before any of it is unpacked.
 
     Raises:
-        Unfit: That.
+        UnfitError: That.
     """
     target = study.target
     voxels = int(np.prod(target.shape))
@@ -103,12 +103,12 @@ def check_prediction(case: str, files: Mapping[str, Path], study: Study) -> None
         try:
             grid = read_grid(path)
         except BenchError as error:
-            raise Unfit(case, f"{name} cannot be read: {_without(error, path)}") from None
+            raise UnfitError(case, f"{name} cannot be read: {_without(error, path)}") from None
         difference = same_grid(grid, Grid.of(target))
         if difference is not None:
-            raise Unfit(case, f"{name} does not lie on the image: {difference}")
+            raise UnfitError(case, f"{name} does not lie on the image: {difference}")
         if _grows_beyond(path, _HEADER + voxels * _WIDEST):
-            raise Unfit(case, f"{name} unpacks to more than the voxels of its image can need.")
+            raise UnfitError(case, f"{name} unpacks to more than the voxels of its image can need.")
 
 
 def _without(error: BenchError, path: Path) -> str:
@@ -164,7 +164,9 @@ def rescore(
     plan = _plan(run, folder, here, split)
     place = plan.folder.path / "predictions"
     rows: dict[str, dict[str, Any]] = {}
-    told = {str(r["case"]): r for r in run.cases.to_dict("records")}
+    told: dict[str, Mapping[str, Any]] = {
+        str(r["case"]): {str(k): v for k, v in r.items()} for r in run.cases.to_dict("records")
+    }
     for case, row in told.items():
         mine = files.get(case, {})
         for name, path in mine.items():
@@ -184,14 +186,14 @@ def rescore(
         table = [_case_row(case, rows[case], told[case], here, split, run.record.fold)
                  for case in rows]  # fmt: skip
         write_table(plan.folder.path / "cases.parquet", arrow_schema(CASES), table)
-        record = record.model_copy(update=_measured(rows, plan))
+        record = record.model_copy(update=_measured(record, rows, plan))
         record.save(plan.folder.path)
     done = load_run(plan.folder.path, levels=["volume"])
     # Under the name that it had, so that it is the same run in every table.
     return Run(run.name, done.record, done.cases, done.scores, done.features, done.source)
 
 
-def _measured(rows: dict[str, dict[str, Any]], plan: Plan) -> dict[str, Any]:
+def _measured(record: RunRecord, rows: dict[str, dict[str, Any]], plan: Plan) -> dict[str, Any]:
     """What the record says of what was measured here."""
     contours = pq.read_table(
         plan.folder.path / "scores.parquet", columns=["dim"], filters=[("dim", "==", "contour")]
@@ -200,7 +202,7 @@ def _measured(rows: dict[str, dict[str, Any]], plan: Plan) -> dict[str, Any]:
     used |= contour_cards() if contours.num_rows else {}
     return {
         "metric_cards": {name: card.hash for name, card in sorted(used.items())},
-        "totals": {"cases": dict(Counter(row["status"] for row in rows.values()))},
+        "totals": {**record.totals, "cases": dict(Counter(row["status"] for row in rows.values()))},
     }
 
 

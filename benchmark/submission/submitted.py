@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,7 @@ def submit(
         if given:
             read_prints(given)
             shutil.copyfile(given, made / PRINTS)
-        written = _text(made / CARD, card_text(told))
-        assert written
+        _text(made / CARD, card_text(told))
         _text(made / CARD_TEXT, card_markdown(told))
         manifest = _manifest(runs, counts, made)
         _text(made / PULL_REQUEST, pull_request(runs, manifest, told, file_hash(made / ENTRY)))
@@ -213,10 +213,8 @@ def _predictions(run: Run, folder: Path) -> int:
                 raise DataError(f"{run.source}: {name!r} is no file of predictions.")
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
             source = run.source / "predictions" / inner
-            try:
+            with suppress(FileNotFoundError):  # then its hash is not the one
                 shutil.copyfile(source, folder / target)
-            except FileNotFoundError:
-                pass  # its hash will not be the one
             if file_hash(folder / target) != digest:
                 raise DataError(
                     f"{source} is not the file that was scored.", "Start the run again."
@@ -274,6 +272,5 @@ def _remembered(run: Run) -> dict[str, tuple[str, str]] | None:
     return None
 
 
-def _text(path: Path, text: str) -> bool:
+def _text(path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8"))
-    return True

@@ -39,8 +39,8 @@ from .declared import check_declared
 from .findings import Verification
 from .intake import take_in
 from .layout import CARD, ENTRY, MANIFEST, PRINTS, limit_of, run_folder
-from .manifest import Manifest, read_manifest
-from .rescored import Here, Unfit, check_prediction, held, rescore
+from .manifest import read_manifest
+from .rescored import Here, UnfitError, check_prediction, held, rescore
 from .strict import strict_json
 from .suspicions import suspicions
 
@@ -276,7 +276,7 @@ def _statuses(
             skipped.append(case)
         try:
             check_prediction(case, mine, study)
-        except Unfit as error:
+        except UnfitError as error:
             found.refuse("predictions", f"{label}, {case}: {error.said}", run=label, case=case)
     if skipped:
         found.doubt(
