@@ -27,9 +27,9 @@ from ..plan import Plan, Resolved, RunRequest
 from ..plugins import Dataset, Method
 from ..progress import Reporter
 from ..record import RunRecord
+from ..recorded import CASES
 from ..results import Run, load_run
-from ..runner import CASES
-from ..scored import measured, score
+from ..scored import join, measured, score_one, scoring_of
 from ..scoring import arrow_schema
 from ..splits import Split
 from ..store import RunFolder, file_hash
@@ -181,13 +181,17 @@ def rescore(
             "status": status, "message": message if isinstance(message, str) else "",
             "prediction": "".join(named.values()), "files": named, **_extent(here, case),
         }  # fmt: skip
-    with plan.folder.lock():
-        score(plan, rows, reporter)
-        table = [_case_row(case, rows[case], told[case], here, split, run.record.fold)
-                 for case in rows]  # fmt: skip
-        write_table(plan.folder.path / "cases.parquet", arrow_schema(CASES), table)
-        record = record.model_copy(update=_measured(record, rows, plan))
-        record.save(plan.folder.path)
+    scoring = scoring_of(plan, rows)
+    with reporter.stage(f"scoring seed {run.record.seed}", len(rows)) as advance:
+        for case in rows:
+            score_one(plan, scoring, case)
+            advance(case)
+    join(plan, scoring, 0.0, lambda case: None)
+    table = [_case_row(case, rows[case], told[case], here, split, run.record.fold)
+             for case in rows]  # fmt: skip
+    write_table(plan.folder.path / "cases.parquet", arrow_schema(CASES), table)
+    record = record.model_copy(update=_measured(record, rows, plan))
+    record.save(plan.folder.path)
     done = load_run(plan.folder.path, levels=["volume"])
     # Under the name that it had, so that it is the same run in every table.
     return Run(run.name, done.record, done.cases, done.scores, done.features, done.source)
