@@ -12,16 +12,25 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..entries import _without_paths
 from ..results import Run
 from .layout import CARD, limit_of
 from .strict import checked_model, strict_toml
 from .toml_text import toml_text
 
-__all__ = ["Card", "Pretrained", "TrainedOn", "card_text", "drafted", "open_fields", "read_card"]
+__all__ = [
+    "Card",
+    "Pretrained",
+    "TrainedOn",
+    "card_text",
+    "drafted",
+    "open_fields",
+    "read_card",
+    "shown_parameters",
+]
 
 FORMAT = 1
 _CONFIG = ConfigDict(extra="forbid", strict=True)
-_ID = Field(max_length=200)
 
 
 class TrainedOn(BaseModel):
@@ -143,7 +152,7 @@ def drafted(runs: Sequence[Run], patients: Mapping[str, str]) -> Card:
             name=method.name, summary=method.summary,
             licence="Apache-2.0" if method.distribution == "scarbench" else "",
         ),
-        parameters=_plain(method.parameters),
+        parameters=shown_parameters(method.parameters),
         training=Training(data=data),
         hardware=Hardware(
             device=str(provenance.get("device_name") or first.device),
@@ -171,10 +180,13 @@ def _mean(values: Sequence[float]) -> float | None:
     return round(sum(known) / len(known), 4) if known else None
 
 
-def _plain(value: Any) -> Any:
-    """Parameters as TOML has them: without null, and without the author's folders."""
-    from ..entries import _without_paths
+def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a card has them: without null, which TOML lacks, and the author's folders."""
+    shown: dict[str, Any] = _plain(dict(parameters))
+    return shown
 
+
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):

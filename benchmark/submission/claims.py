@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from ..entries import build_entry, entry_name
+from ..errors import BenchError
 from ..fingerprint import combined
 from ..metrics.cards import cards, contour_cards
 from ..results import Run
 from ..splits import EVALUATED, Split
-from ..types import Region, Role
-from .card import Card
+from ..types import Region, Role, checked_id
+from .card import Card, shown_parameters
 from .findings import Verification
 from .layout import run_folder
 from .manifest import Manifest
 from .rescored import Here
 
-__all__ = ["check_cases", "check_data", "check_definitions", "check_manifest", "named"]
+__all__ = [
+    "check_agreement",
+    "check_cases",
+    "check_data",
+    "check_definitions",
+    "check_manifest",
+    "named",
+]
 
 _SHOWN = 6
 
@@ -73,6 +82,13 @@ def check_agreement(
     for what, said in facts.items():
         if any(one != said[0] for one in said[1:]):
             found.refuse("agreement", f"Its files do not agree on the {what}.")
+    if card.parameters != shown_parameters(first.method.parameters):
+        found.refuse("agreement", "Its files do not agree on the method's parameters.")
+    try:
+        checked_id(entry_name(runs[0]))
+        build_entry(runs)
+    except BenchError as error:
+        found.refuse("entry", f"Its entry could not be accepted: {error.problem}")
     folders = {run_folder(r.record.seed, r.record.fold) for r in runs}
     if len(folders) != len(runs):
         found.refuse("agreement", "It has a seed, or a fold of one, twice.")

@@ -1,4 +1,21 @@
-"""Which examinations look alike across two groups, seen from any of eight sides."""
+"""Which examinations look alike across two groups, seen from any of eight sides.
+
+How far apart they lie was measured (``benchmarks/leakage.py``), as the share of 144 bits that
+differ, averaged over slices. Of EMIDEC's 64 patients the 2,016 pairs of different ones lie 0.317 to
+0.447 apart, 0.410 in the median. A case and its copy lie at most
+
+* 0.000: flipped, turned by 90 degrees, apex and base swapped, cropped by 10 % a side;
+* 0.045: the end slices left out, resampled to 70 % in plane, noise of 10 % of the SD;
+* 0.104: windowed from 5 to 90 % with a gamma of 0.7, squared, 60 % of the slices, noise of 30 %;
+* 0.188: cropped by 25 % a side, which cuts into the square (median 0.014);
+* 0.206: turned by 5 degrees (median 0.182); by 15 degrees 0.397, as far as another patient.
+
+The simulated patients of ``lge`` have torsos from one model and lie closer: 0.179 at least in 4,560
+pairs, and those of ``mapping`` 0.208 in 19,800. So the threshold is 0.15: below every pair of
+different patients and above every copy that was not turned by a few degrees or cut into. Windowed
+maps of ``mapping``, whose few slices are hashed with little around the heart, reach 0.176, and one
+in four such copies is missed there.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +29,9 @@ from .prints import BITS, CasePrint, hash_bits
 
 __all__ = ["FEW", "FEW_THRESHOLD", "THRESHOLD", "Alike", "alike", "distances"]
 
+#: Stacks this close are taken for one examination.
 THRESHOLD = 0.15
+#: Fewer slices than this are a mean over too few to hold to that.
 FEW = 3
 FEW_THRESHOLD = 0.12
 

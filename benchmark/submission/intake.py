@@ -8,17 +8,21 @@ follows reads the copy, which nobody else can change meanwhile.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from ..errors import DataError
+from .bounded import unpacking
 from .layout import MANIFEST, MAX_FILES, MAX_TOTAL, limit_of
 
 __all__ = ["Intake", "names_below", "take_in"]
@@ -26,6 +30,10 @@ __all__ = ["Intake", "names_below", "take_in"]
 _PIECE = 1 << 20
 #: Folders within folders: predictions/seed-0/contours is the deepest there is.
 _DEEPEST = 6
+_TARS = (".tar", ".gz", ".tgz", ".xz", ".bz2")
+#: What reading a damaged archive raises.
+_BROKEN = (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile,
+           tarfile.TarError, zlib.error, lzma.LZMAError)  # fmt: skip
 
 
 @dataclass
@@ -35,13 +43,13 @@ class Intake:
     Attributes:
         folder: Our copy.
         hashes: SHA-256 by relative name of each file taken.
-        sizes: Bytes by the same names.
+        total: Bytes of all of them.
         refused: Why something was not taken, in sentences; nothing else is then worth reading.
     """
 
     folder: Path
     hashes: dict[str, str] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
+    total: int = 0
     refused: list[str] = field(default_factory=list)
 
 
@@ -69,16 +77,15 @@ def take_in(source: Path, into: Path) -> Intake:
         elif zipfile.is_zipfile(source):
             with zipfile.ZipFile(source) as archive:
                 _unzip(archive, taken)
-        elif tarfile.is_tarfile(source):
-            with tarfile.open(source) as packed:
+        elif source.suffix in _TARS:
+            with unpacking(source) as content, tarfile.open(fileobj=content, mode="r:") as packed:
                 _untar(packed, taken)
         else:
             raise DataError(
                 f"{source} is neither a folder nor a zip or tar archive.",
                 "Name the folder that `bench submit` wrote.",
             )
-    except (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile,
-            tarfile.TarError, _zlib_error(), _lzma_error()) as error:  # fmt: skip
+    except _BROKEN as error:
         raise DataError(f"{source} cannot be read: {_reason(error)}.") from None
     return taken
 
@@ -88,25 +95,13 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}"[:300]
 
 
-def _zlib_error() -> type[Exception]:
-    import zlib
-
-    return zlib.error
-
-
-def _lzma_error() -> type[Exception]:
-    import lzma
-
-    return lzma.LZMAError
-
-
 def _walk(root: Path, taken: Intake) -> None:
     """Every file below ``root``; in an order that does not hang on the file system."""
     waiting = [("", 0)]
     while waiting and not taken.refused:
         inner, depth = waiting.pop()
         with os.scandir(root / inner) as found:
-            entries = sorted(found, key=lambda e: e.name)
+            entries = sorted(islice(found, MAX_FILES + 1), key=lambda e: e.name)
         for entry in entries:
             name = f"{inner}/{entry.name}" if inner else entry.name
             if entry.is_symlink():
@@ -138,6 +133,9 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
 
 def _unzip(archive: zipfile.ZipFile, taken: Intake) -> None:
     members = archive.infolist()
+    if len(members) > 2 * MAX_FILES:
+        taken.refused.append(f"It holds more than {MAX_FILES:,} files.")
+        return
     top = _top([m.filename for m in members])
     for member in members:
         mode = member.external_attr >> 16
@@ -202,7 +200,7 @@ def _take(taken: Intake, name: str, opened: Callable[[], object]) -> None:
     if len(taken.hashes) >= MAX_FILES:
         taken.refused.append(f"It holds more than {MAX_FILES:,} files.")
         return
-    left = MAX_TOTAL - sum(taken.sizes.values()) if len(taken.sizes) < 64 else _left(taken)
+    left = MAX_TOTAL - taken.total
     target = taken.folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
@@ -215,11 +213,8 @@ def _take(taken: Intake, name: str, opened: Callable[[], object]) -> None:
                 break
             digest.update(piece)
             copy.write(piece)
-    taken.hashes[name], taken.sizes[name] = digest.hexdigest(), size
-
-
-def _left(taken: Intake) -> int:
-    return MAX_TOTAL - sum(taken.sizes.values())
+    taken.hashes[name] = digest.hexdigest()
+    taken.total += size
 
 
 def _said(name: str) -> str:

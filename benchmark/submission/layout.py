@@ -21,7 +21,7 @@ PRINTS = "training-prints.json"
 _MB = 1_000_000
 #: Bytes that a file may have, by name. The entry's is that of :mod:`benchmark.entries`.
 _LIMITS = {MANIFEST: 64 * _MB, ENTRY: 2 * _MB, CARD: 16 * _MB, CARD_TEXT: 4 * _MB,
-           PULL_REQUEST: 1 * _MB, PRINTS: 256 * _MB}  # fmt: skip
+           PULL_REQUEST: 1 * _MB, PRINTS: 64 * _MB}  # fmt: skip
 #: Of a label map or a map of probabilities, packed; what it may unpack to follows from its case.
 _IMAGE = 256 * _MB
 _CONTOURS = 100 * _MB

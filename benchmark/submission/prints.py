@@ -37,7 +37,8 @@ HASH_SIZE = 12
 BITS = HASH_SIZE**2
 #: Intensities beyond these percentiles of a square say little, and windows differ in them.
 _WINDOW = (1.0, 99.0)
-_MAX_BYTES = 256_000_000
+#: 50,000 examinations of ten slices are half of it.
+_MAX_BYTES = 64_000_000
 _SHA = r"^[0-9a-f]{64}$"
 
 

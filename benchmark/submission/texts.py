@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from ..leaderboard import leaderboard
@@ -68,7 +69,9 @@ def _address(text: str) -> str:
 def _parameters(card: Card) -> list[str]:
     if not card.parameters:
         return []
-    rows = [(markdown_cell(k), markdown_cell(v)) for k, v in sorted(card.parameters.items())]
+    rows = [
+        (markdown_cell(k), markdown_cell(json.dumps(v))) for k, v in sorted(card.parameters.items())
+    ]
     return ["## Parameters", "", *_table(("parameter", "value"), rows), ""]
 
 
@@ -137,6 +140,7 @@ def pull_request(runs: Sequence[Run], manifest: Manifest, card: Card, entry_hash
     folds = {run.fold for run in manifest.runs} - {None}
     predicted = sum(run.predictions for run in manifest.runs)
     missing = open_fields(card)
+    root = " --data-root DATA" if "data_root" in runs[0].record.dataset.parameters else ""
     lines = [
         f"# {name} on {markdown_cell(data.title or data.name)}",
         "",
@@ -154,8 +158,8 @@ def pull_request(runs: Sequence[Run], manifest: Manifest, card: Card, entry_hash
         f"With the data set `{markdown_cell(data.name)}` on your machine:",
         "",
         "```sh",
-        "bench verify FOLDER" + ("" if _is_built_in(data.name) else " --data-root DATA"),
-        "bench verify FOLDER --accept --leaderboards leaderboards    # takes the re-scored numbers",
+        f"bench verify FOLDER{root}",
+        f"bench verify FOLDER{root} --accept --leaderboards leaderboards  # takes what it measured",
         "```",
         "",
         f"It re-scores {predicted:,} predictions and compares every number with the submitted one."
@@ -179,10 +183,6 @@ def pull_request(runs: Sequence[Run], manifest: Manifest, card: Card, entry_hash
         lines += ["## Still open", "", f"To be said in `{CARD}`:", ""]
         lines += [f"- [ ] `{place}`: {markdown_cell(told)}" for place, told in missing.items()]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _is_built_in(name: str) -> bool:
-    return name in ("lge", "mapping")
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
