@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from ..text import markdown_cell, markdown_table
 from .findings import Outcome, Refusal, Verification
 
@@ -9,17 +12,31 @@ __all__ = ["markdown", "said"]
 
 #: Refusals that are shown; all of them are in the JSON.
 _SHOWN = 20
+#: Of the numbers of one case in one run.
+_OF_A_CASE = 3
 
 
 def said(found: Verification) -> list[tuple[str, bool]]:
     """Lines for a terminal, and whether each is a complaint."""
     lines = [(f"right: {_flat(check)}", False) for check in found.checks]
-    lines += [(f"REFUSED: {_flat(r.said)}", True) for r in found.refusals[:_SHOWN]]
-    if len(found.refusals) > _SHOWN:
-        lines.append((f"... and {len(found.refusals) - _SHOWN} more (--json has all)", True))
+    shown = _first(found.refusals)
+    lines += [(f"REFUSED: {_flat(r.said)}", True) for r in shown]
+    if len(found.refusals) > len(shown):
+        lines.append((f"... and {len(found.refusals) - len(shown)} more (--json has all)", True))
     lines += [(f"DOUBT: {_flat(d.said)}", True) for d in found.doubts]
     lines += [(f"note: {_flat(note)}", False) for note in found.notes]
     return [*lines, (_verdict(found), False)]
+
+
+def _first(refusals: Sequence[Refusal]) -> list[Refusal]:
+    """Those that are shown: of one case's many numbers a few, so that every case has its turn."""
+    counts: Counter[tuple[str, str]] = Counter()
+    shown = []
+    for one in refusals:
+        counts[one.run, one.case] += 1
+        if one.check != "value" or counts[one.run, one.case] <= _OF_A_CASE:
+            shown.append(one)
+    return shown[:_SHOWN]
 
 
 def _verdict(found: Verification) -> str:
@@ -54,13 +71,16 @@ def markdown(found: Verification) -> str:
     if others:
         lines += ["### Refused", ""]
         lines += [f"- {_cell(r.said)}" for r in others[:_SHOWN]]
-        lines += [*_more(others), ""]
+        lines += [*_more(others, others[:_SHOWN]), ""]
     if values:
         lines += ["### Numbers that are not reproduced", ""]
         heads = ("run", "case", "region", "metric", "submitted", "measured here")
-        rows = [tuple(_cell(c) for c in (r.run, r.case, r.region, r.metric, r.submitted,
-                                         r.rescored)) for r in values[:_SHOWN]]  # fmt: skip
-        lines += [*markdown_table(heads, rows, left=4).splitlines(), *_more(values), ""]
+        shown = _first(values)
+        rows = [
+            tuple(map(_cell, (r.run, r.case, r.region, r.metric, r.submitted, r.rescored)))
+            for r in shown
+        ]
+        lines += [*markdown_table(heads, rows, left=4).splitlines(), *_more(values, shown), ""]
     if found.doubts:
         lines += ["### To be judged by a person", ""]
         lines += [*(f"- {_cell(d.said)}" for d in found.doubts), ""]
@@ -71,8 +91,8 @@ def markdown(found: Verification) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _more(refusals: list[Refusal]) -> list[str]:
-    left = len(refusals) - _SHOWN
+def _more(refusals: Sequence[Refusal], shown: Sequence[Refusal]) -> list[str]:
+    left = len(refusals) - len(shown)
     return ["", f"... and {left} more."] if left > 0 else []
 
 

@@ -20,25 +20,29 @@ def toml_text(content: Mapping[str, Any], comments: Mapping[str, str]) -> str:
         content: Text, numbers, booleans, lists and mappings with text as keys.
         comments: By place (``method.authors``), a comment for the line above it.
     """
-    return "\n".join(_table(content, (), comments)).strip() + "\n"
+    return "\n".join(_table(content, (), (), comments)).strip() + "\n"
 
 
 def _table(
-    content: Mapping[str, Any], place: tuple[str, ...], comments: Mapping[str, str]
+    content: Mapping[str, Any],
+    path: tuple[str, ...],
+    place: tuple[str, ...],
+    comments: Mapping[str, str],
 ) -> list[str]:
+    """Lines of a table; ``place`` is its ``path`` with the numbers of tables in lists."""
     lines: list[str] = []
     for key, value in content.items():
         if not isinstance(value, Mapping) and not _tables(value):
             lines += _commented((*place, key), comments)
             lines.append(f"{_key(key)} = {_value(value)}")
     for key, value in content.items():
-        inner = (*place, key)
+        at, inner = (*path, key), (*place, key)
+        name = ".".join(map(_key, at))
         if isinstance(value, Mapping):
-            lines += ["", f"[{'.'.join(map(_key, inner))}]", *_table(value, inner, comments)]
+            lines += ["", f"[{name}]", *_table(value, at, inner, comments)]
         elif _tables(value):
             for i, one in enumerate(value):
-                head = f"[[{'.'.join(map(_key, inner))}]]"
-                lines += ["", head, *_table(one, (*inner, str(i)), comments)]
+                lines += ["", f"[[{name}]]", *_table(one, at, (*inner, str(i)), comments)]
     return lines
 
 
