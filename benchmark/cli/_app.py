@@ -24,6 +24,7 @@ from . import (
     running,
     scoring,
     showing,
+    submitting,
     tables,
     tuning,
 )
@@ -77,6 +78,9 @@ app.command("compare")(comparing.compare_command)
 app.command("accept")(accepting.accept_command)
 app.command("check")(checking.check_command)
 app.command("history")(history.history_command)
+app.command("accept")(tables.accept_command)
+app.command("submit")(submitting.submit_command)
+app.command("verify")(submitting.verify_command)
 app.command("export")(exporting.export_command)
 app.command("report")(reporting.report_command)
 app.add_typer(making.new_app, name="new")

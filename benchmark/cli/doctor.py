@@ -10,6 +10,7 @@ import typer
 
 from ..errors import UsageError, near_misses
 from ._shared import columns, echo_json, line
+from .leaking import leakage_command
 
 if TYPE_CHECKING:
     from ..doctor import EngineReport, Finding, PeerReport
@@ -20,6 +21,7 @@ WRONG = 1
 
 doctor_app = typer.Typer(help="Find out whether what is installed here measures right.",
                          no_args_is_help=True)  # fmt: skip
+doctor_app.command("leakage")(leakage_command)
 
 
 @doctor_app.command("metrics")
