@@ -225,7 +225,8 @@ def _portable(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _portable_record(record: RunRecord) -> dict[str, Any]:
     """The record without what tells about its author's machine: paths and the command line."""
-    content = record.model_dump(mode="json", include=set(RunRecord.model_fields))
+    # The order says something of its own runs folder alone.
+    content = record.model_dump(mode="json", include=set(RunRecord.model_fields) - {"order"})
     kept = content.get("provenance", {})
     content["provenance"] = {key: kept[key] for key in PROVENANCE_KEYS if key in kept}
     portable: dict[str, Any] = _without_paths(content)

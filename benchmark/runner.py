@@ -20,7 +20,7 @@ from .plan import Plan, Resolved, RunRequest, prepare
 from .predicted import predict
 from .progress import Reporter
 from .provenance import provenance
-from .record import DatasetRecord, MethodRecord, RunRecord
+from .record import DatasetRecord, MethodRecord, RunRecord, next_order
 from .scored import measured, score
 from .scoring import arrow_schema
 from .trained import train
@@ -94,15 +94,14 @@ def run(request: RunRequest, reporter: Reporter) -> RunResult:
         cached = (
             not plan.folder.finished
             and before is not None
-            and before.model_dump() == record.model_dump()
+            and before.model_dump(exclude={"order"}) == record.model_dump(exclude={"order"})
             and _stored_cases(path) == cases
         )
-        if cached:
-            # readers take the version that was asked for last
-            (path / "record.json").touch()
-        else:
+        if not cached:
             write_table(path / "cases.parquet", arrow_schema(CASES), cases)
-            record.save(path)
+        # readers take the version that was asked for last
+        record = record.model_copy(update={"order": next_order(path)})
+        record.save(path)
     errors = {i: r["message"] for i, r in rows.items() if r["status"] == "error"}
     counts = Counter(r["status"] for r in rows.values())
     excluded = Counter(r["message"] for r in rows.values() if r["status"] == "not_applicable")

@@ -23,6 +23,7 @@ from . import (
     showing,
     tables,
     tuning,
+    underway,
 )
 from ._shared import line
 
@@ -64,6 +65,7 @@ def common(
 
 app.command("run")(running.run_command)
 app.command("rerun")(running.rerun_command)
+app.command("runs")(underway.runs_command)
 app.command("tune")(tuning.tune_command)
 app.command("score")(scoring.score_command)
 app.command("list")(listing.list_command)
