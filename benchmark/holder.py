@@ -69,7 +69,7 @@ def _boot() -> str:
 
 
 def _born(pid: int) -> str:
-    """When a process began, in ticks since its machine did; a number is used again, not the pair."""
+    """When a process began, in ticks since its machine did: numbers of processes come again."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         return stat.rpartition(")")[2].split()[19]
@@ -96,8 +96,8 @@ def process_alive(pid: int, born: str = "") -> bool:
 def holding(folder: Path, about: Mapping[str, Any]) -> Iterator[None]:
     """Say that this process works in ``folder`` until the block ends.
 
-    A thread renews the file's time every :data:`BEAT_S` seconds. None of this may cost the run: what
-    cannot be written is left out.
+    A thread renews the file's time every :data:`BEAT_S` seconds. None of this may cost the run:
+    what cannot be written is left out.
     """
     path = folder / NAME
     says: dict[str, Any] = {
@@ -180,9 +180,9 @@ def alive(folder: Path, holder: Holder | None, now: float | None = None) -> Lite
 ]:  # fmt: skip
     """Whether the holder still works in ``folder``.
 
-    A lock that is taken settles it, wherever the holder is. One that is free does so on this machine
-    alone: not every network file system shares locks between machines, so that there the last sign
-    of life counts. ``silent`` is a holder on another machine who has given none for
+    A lock that is taken settles it, wherever the holder is. One that is free does so on this
+    machine alone: not every network file system shares locks between machines, so that there the
+    last sign of life counts. ``silent`` is a holder on another machine who has given none for
     :data:`LOST_S` seconds, killed most likely.
     """
     taken = held(folder / ".lock")
