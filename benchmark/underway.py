@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def run_state(folder: Path, now: float | None = None) -> RunState | None:
                         **_counted(folder, None, about),
                         seconds=max(0.0, now - holder.started) if holder else None)  # fmt: skip
     if failure is not None:
-        facts["ended"] = _number(failure.get("when")) or facts.get("ended")
+        facts["ended"] = _instant(failure.get("when")) or facts.get("ended")
         return RunState(state=State.FAILED, stage=str(failure.get("stage") or "begin"), **facts,
                         message=_flat(failure.get("message")),
                         **_counted(folder, record, about))  # fmt: skip
@@ -245,6 +246,14 @@ def _whole(value: Any) -> int | None:
 def _number(value: Any) -> float | None:
     usable = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if usable else None
+
+
+def _instant(value: Any) -> float | None:
+    """Seconds since 1970 of a time as a failure has it: in ISO 8601, or as a number."""
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return _number(value)
 
 
 def _time_of(path: Path) -> float | None:

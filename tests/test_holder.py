@@ -146,7 +146,7 @@ def test_one_who_waits_is_told_for_whom(
     other = python(
         "import sys\nfrom pathlib import Path\nfrom benchmark.store import RunFolder\n"
         "with RunFolder(Path(sys.argv[1]), 'toy', 'jdl', 'k' * 64).lock({'seed': 1}):\n"
-        "    print('have it', flush=True)\n    sys.stdin.readline()\n",
+        "    print('have it', flush=True)\n    import time; time.sleep(600)\n",
         str(tmp_path),
     )
     assert other.stdout.readline() == "have it\n"
