@@ -54,7 +54,9 @@ def runs_command(
         return
     now = time.time()
     order = list(State)
-    chosen.sort(key=lambda one: (one.dataset, order.index(one.state), one.label))
+    chosen.sort(key=lambda one: (
+        one.dataset, order.index(one.state), one.label, one.seed or 0, one.fold or 0,
+    ))  # fmt: skip
     if chosen:
         columns("", _HEADS, [_row(one, now) for one in chosen])
         for one in chosen:
