@@ -1,0 +1,307 @@
+"""The method gate, quantity by quantity: means over cases and seeds, and single cases.
+
+Compared are the cases whose reference has the region, so that the number of cases is fixed by the
+data and not by what was predicted; there a miss counts as the worst value. Hearts whose reference
+has none are judged by how often the region is found in them all the same, ``false_alarm``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..table import Quantity
+from ..text import number
+from .margins import (
+    allowance,
+    case_allowance,
+    is_better,
+    is_regression,
+    loss_of,
+    mean_loss,
+    patient_intervals,
+    seed_spread,
+)
+from .pairing import Pairing
+from .sides import Side, Values
+from .tolerances import Rule, Tolerances
+from .verdict import CaseChange, Finding, Outcome
+
+__all__ = ["ALARM", "Measured", "findings_of", "measure", "statuses"]
+
+ALARM = "false_alarm"
+#: How many cases a finding names.
+_SHOWN = 5
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A quantity on both sides, over the same cases.
+
+    Attributes:
+        quantity: Which.
+        rule: What is tolerated.
+        cases: Ids.
+        patients: Whose.
+        then, now: ``(seed, case)``, as the policy has them.
+        status_then, status_now: The statuses of each case, over the seeds.
+        better: Its direction.
+        same: Whether all values and statuses of the seeds are equal to the last bit.
+    """
+
+    quantity: Quantity
+    rule: Rule
+    cases: tuple[str, ...]
+    patients: NDArray[np.str_]
+    then: Floats
+    now: Floats
+    status_then: tuple[str, ...]
+    status_now: tuple[str, ...]
+    better: str
+    same: bool
+
+
+def measure(
+    entry: Side,
+    run: Side,
+    pairing: Pairing,
+    quantity: Quantity,
+    rule: Rule,
+    cases: Sequence[str],
+    patients: NDArray[np.str_],
+) -> Measured:
+    """The values of a quantity that can be compared; of no case where there are none."""
+    then = entry.of(quantity, cases, pairing.then)
+    now = run.of(quantity, cases, pairing.now)
+    old, new = then.resolved, now.resolved
+    # What is undefined now counts as the worst that the entry knows of the case: it never drops
+    # out. Where nobody knows a worst value, the finding about statuses says so.
+    new = np.where(np.isnan(new), _worst(then), new)
+    keep = then.applies & ~(then.empty_reference | now.empty_reference)
+    keep &= ~np.isnan(old).any(axis=0) & ~np.isnan(new).any(axis=0)
+    better = then.better
+    return _measured(quantity, rule, cases, patients, keep, then, now, old, new, better, pairing)
+
+
+def measure_alarms(
+    entry: Side,
+    run: Side,
+    pairing: Pairing,
+    region: str,
+    rule: Rule,
+    cases: Sequence[str],
+    patients: NDArray[np.str_],
+) -> Measured:
+    """Hearts whose reference has no ``region``: 1 where it is found all the same, or no answer."""
+    quantity = Quantity(region, "dice")
+    then = entry.of(quantity, cases, pairing.then)
+    now = run.of(quantity, cases, pairing.now)
+    keep = (then.empty_reference | now.empty_reference) & then.applies
+    old, new = (np.where(side.status.astype(str) == "both_empty", 0.0, 1.0) for side in (then, now))
+    return _measured(Quantity(region, ALARM), rule, cases, patients, keep, then, now, old, new,
+                     "lower", pairing)  # fmt: skip
+
+
+def _measured(
+    quantity: Quantity, rule: Rule, cases: Sequence[str], patients: NDArray[np.str_],
+    keep: NDArray[np.bool_], then: Values, now: Values, old: Floats, new: Floats, better: str,
+    pairing: Pairing,
+) -> Measured:  # fmt: skip
+    at = np.flatnonzero(keep)
+    same = pairing.matched and (
+        np.array_equal(then.value[:, at], now.value[:, at], equal_nan=True)
+        and np.array_equal(then.status[:, at], now.status[:, at])
+    )
+    return Measured(
+        quantity, rule, tuple(cases[i] for i in at), patients[at], old[:, at], new[:, at],
+        tuple(statuses(then.status[:, i]) for i in at),
+        tuple(statuses(now.status[:, i]) for i in at),
+        better, same,
+    )  # fmt: skip
+
+
+def _worst(values: Values) -> Floats:
+    """``(case,)``: the worst that any seed of the entry knows of a case; NaN if none does."""
+    worst = np.where(np.isnan(values.worst), -np.inf, loss_of(values.worst, values.better))
+    size = worst.max(axis=0, initial=-np.inf)
+    at = worst.argmax(axis=0)
+    known: Floats = np.take_along_axis(values.worst, at[None], axis=0)[0]
+    return np.where(np.isfinite(size), known, np.nan)
+
+
+def statuses(column: NDArray[np.object_]) -> str:
+    """The statuses of a case over seeds, each once, in order."""
+    return ",".join(sorted({str(status) for status in column}))
+
+
+def findings_of(
+    measured: Sequence[Measured], pairing: Pairing, tolerances: Tolerances, seed: int
+) -> list[Finding]:
+    """What became of each quantity; all see the same resamples of the patients."""
+    bounds = _intervals(measured, seed)
+    alpha = tolerances.seeds.alpha / max(1, len(measured))
+    case_alpha = tolerances.seeds.case_alpha / max(1, len(measured))
+    return [
+        _finding(one, pairing, tolerances, alpha, case_alpha, bounds[one.quantity])
+        for one in measured
+    ]
+
+
+def _intervals(measured: Sequence[Measured], seed: int) -> Mapping[Quantity, tuple[float, float]]:
+    patient = {c: p for one in measured for c, p in zip(one.cases, one.patients, strict=True)}
+    ids = sorted(patient)
+    if not ids:
+        return {one.quantity: (np.nan, np.nan) for one in measured}
+    losses = np.full((len(ids), len(measured)), np.nan)
+    for column, one in enumerate(measured):
+        rows = np.searchsorted(np.array(ids), np.array(one.cases, dtype=str))
+        losses[rows, column] = _case_losses(one)
+    low, high = patient_intervals(losses, np.array([patient[i] for i in ids]), seed=seed)
+    return {one.quantity: (float(low[i]), float(high[i])) for i, one in enumerate(measured)}
+
+
+def _case_losses(one: Measured) -> Floats:
+    found: Floats = loss_of(one.now, one.better).mean(axis=0) - loss_of(one.then, one.better).mean(
+        axis=0
+    )
+    return found
+
+
+def _finding(
+    one: Measured,
+    pairing: Pairing,
+    tolerances: Tolerances,
+    alpha: float,
+    case_alpha: float,
+    bounds: tuple[float, float],
+) -> Finding:
+    if not one.cases:
+        return Finding(
+            "method", one.quantity, Outcome.NOT_MEASURED,
+            reason=f"No case in common has a value of {one.quantity} to compare.",
+        )  # fmt: skip
+    old, new = (loss_of(v, one.better) for v in (one.then, one.now))
+    then, now = (float(np.abs(x).mean()) if one.better == "zero" else float(x.mean())
+                 for x in (one.then, one.now))  # fmt: skip
+    loss = mean_loss(old, new)
+    low, high = bounds
+    sign = -1.0 if one.better == "higher" else 1.0
+    ends = sorted((sign * low, sign * high)) if np.isfinite(low) else (None, None)
+    shared = {
+        "then": then, "now": now, "difference": sign * float(loss) + 0.0, "low": ends[0],
+        "high": ends[1], "margin": one.rule.inferior(then), "n_cases": len(one.cases),
+    }  # fmt: skip
+    if one.same:
+        seeds = ", ".join(map(str, pairing.now))
+        return Finding(
+            "method", one.quantity, Outcome.SAME, tolerance=one.rule.tolerance(then),
+            reason=f"All values of seed {seeds} are the same to the last bit.", **shared,
+        )  # fmt: skip
+    chance, limits = _chance(one, old, new.shape[0], pairing, tolerances, alpha, case_alpha)
+    if np.isnan(chance):
+        return Finding(
+            "method", one.quantity, Outcome.NOT_MEASURED, **shared,
+            reason=f"The entry holds {len(pairing.then)} seed of a method that learns, which says "
+            "nothing of how much seeds differ.",
+        )  # fmt: skip
+    tolerance = one.rule.tolerance(then) + chance
+    worse = bool(is_regression(loss, np.float64(high), np.float64(tolerance),
+                               np.float64(shared["margin"] or 0.0)))  # fmt: skip
+    losses = _case_losses(one)
+    fallen = (losses > np.maximum(limits, one.rule.case)) & (new.min(axis=0) > old.max(axis=0))
+    outcome, reason = Outcome.EQUAL, _equal(float(loss), tolerance, shared, pairing)
+    if worse or fallen.any():
+        outcome, reason = Outcome.REGRESSION, _worse(one, worse, fallen, tolerance, shared, pairing)
+    elif bool(is_better(loss, np.float64(high), np.float64(tolerance))):
+        outcome = Outcome.BETTER
+        reason = f"Better by more than {_n(tolerance)}, {pairing.explains}."
+    return Finding("method", one.quantity, outcome, tolerance=tolerance, reason=reason,
+                   worst=_worst_cases(one, losses, fallen), **shared)  # fmt: skip
+
+
+def _chance(
+    one: Measured, old: Floats, n_now: int, pairing: Pairing, tolerances: Tolerances,
+    alpha: float, case_alpha: float,
+) -> tuple[float, Floats]:  # fmt: skip
+    """The loss that seeds explain: of the mean, and of each case; 0 where nothing was learnt."""
+    if pairing.exact:
+        return 0.0, np.zeros(len(one.cases))
+    rule = tolerances.seeds
+    spread = seed_spread(old, rule.rho, rule.prior_df)
+    if np.isnan(spread.sd):
+        return float("nan"), np.zeros(len(one.cases))
+    limits = case_allowance(old, n_now, case_alpha, rule.case_prior_df)
+    chance = float(allowance(spread, n_now, alpha))
+    if one.quantity.metric == ALARM:
+        # No alarm in any seed is no proof that there never is one (rule of succession).
+        share = (float(old.sum()) + 1) / (old.size + 2)
+        spread_one = np.sqrt(share * (1 - share) * (1 / old.shape[0] + 1 / n_now))
+        scale = spread_one / np.sqrt(old.shape[1])
+        from scipy.stats import norm
+
+        chance = max(chance, float(norm.ppf(1 - alpha)) * float(scale))
+    return chance, limits
+
+
+def _worst_cases(
+    one: Measured, losses: Floats, fallen: NDArray[np.bool_]
+) -> tuple[CaseChange, ...]:
+    """Those that lost most, the collapsed ones first; none that lost nothing."""
+    order = sorted(range(len(losses)), key=lambda i: (not fallen[i], -losses[i], one.cases[i]))
+    found = []
+    for i in order[: max(_SHOWN, int(fallen.sum()))]:
+        if losses[i] > 0:
+            what = "status" if one.status_then[i] != one.status_now[i] else "value"
+            found.append(
+                CaseChange(
+                    one.cases[i],
+                    one.quantity.region,
+                    one.quantity.metric,
+                    one.quantity.dim,
+                    float(one.then[:, i].mean()),
+                    float(one.now[:, i].mean()),
+                    one.status_then[i],
+                    one.status_now[i],
+                    what,
+                )
+            )
+    return tuple(found)
+
+
+def _equal(
+    loss: float, tolerance: float, shared: Mapping[str, float | None], pairing: Pairing
+) -> str:
+    if loss > tolerance:
+        return (
+            f"Worse by more than {_n(tolerance)}, but by less than the {_n(shared['margin'])} that "
+            "matter, as the interval over patients shows."
+        )
+    return f"The difference is no more than {_n(tolerance)}, {pairing.explains}."
+
+
+def _worse(
+    one: Measured, mean: bool, fallen: NDArray[np.bool_], tolerance: float,
+    shared: Mapping[str, float | None], pairing: Pairing,
+) -> str:  # fmt: skip
+    parts = []
+    if mean:
+        parts.append(
+            f"worse by {_n(abs(shared['difference'] or 0.0))} on {shared['n_cases']} cases, where "
+            f"{_n(tolerance)} is {pairing.explains}"
+        )
+    if fallen.any():
+        names = [one.cases[i] for i in np.flatnonzero(fallen)]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        kind = "found where there is none" if one.quantity.metric == ALARM else "lost far more"
+        parts.append(f"{len(names)} of {len(fallen)} cases {kind}: {', '.join(names[:3])}{more}")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _n(value: float | None) -> str:
+    return number(value, 4)
