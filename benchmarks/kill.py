@@ -24,6 +24,7 @@ import shlex
 import sys
 import tempfile
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class Trial:
         """The command line; ``bench run`` always ends by itself."""
         if command == "run":
             return ["run", *self.run, "--seeds", "3", "--threads", "1", "--device", "cpu",
-                    "--no-pictures", "--runs", str(self.runs), *self.more]  # fmt: skip
+                    "--no-pictures", "--json", "--runs", str(self.runs), *self.more]  # fmt: skip
         if command == "leaderboard":
             return ["leaderboard", "--runs", str(self.runs), "--leaderboards", str(self.boards)]
         folders = sorted(str(path.parent) for path in self.runs.glob("*/*/record.json"))
@@ -201,13 +202,16 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run", default=RUN, help="What bench run is to do.")
+    parser.add_argument("--keep", type=Path, help="A folder to leave the trials in.")
     parser.add_argument("--cluster", type=int, default=0, help="Dask workers; 0 is no cluster.")
     options = parser.parse_args()
     dice = random.Random(options.seed)
     fallen: Counter[tuple[str, str]] = Counter()
     wrong = number = 0
-    with tempfile.TemporaryDirectory(prefix="scarbench-kill-") as folder:
-        base = Path(folder)
+    with ExitStack() as stack:
+        temporary = tempfile.TemporaryDirectory(prefix="scarbench-kill-")
+        base = options.keep or Path(stack.enter_context(temporary))
+        base.mkdir(parents=True, exist_ok=True)
         cluster = Cluster(options.cluster, base / "cluster") if options.cluster else None
         try:
             more = cluster.options if cluster else []

@@ -212,26 +212,25 @@ def test_a_kill_while_a_folder_is_replaced_leaves_the_old_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = trained(tmp_path, "a", "key")
-    for dies_at in (1, 2, 3):
-        new = made.path / ".model.tmp"
+    new = made.path / ".model.tmp"
+    for dies_at, there in ((1, "weights"), (2, "new")):
         new.mkdir(exist_ok=True)
         (new / "w").write_text("new")
-        count = 0
+        calls = []
 
-        def killed(*arguments: object, **more: object) -> None:
-            nonlocal count
-            count += 1
-            if count == dies_at:  # noqa: B023 - used within this turn
+        def killed(
+            *arguments: object, calls: list[int] = calls, at: int = dies_at, **more: object
+        ) -> None:
+            calls.append(1)
+            if len(calls) == at:
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
             patch.setattr(shutil, "rmtree", killed)
-            if dies_at < 3:
-                with pytest.raises(KeyboardInterrupt):
-                    made.install(new, "model")
-            else:
+            with pytest.raises(KeyboardInterrupt):
                 made.install(new, "model")
-        assert (made.path / "model" / "w").read_text() == ("weights" if dies_at == 1 else "new")
+        assert (made.path / "model" / "w").read_text() == there
+    assert (made.path / ".replaced.tmp" / "w").read_text() == "weights"
     with made.lock():
         left = sorted(p.name for p in made.path.iterdir())
     assert left == [".holder.json", ".lock", "model", "stages"]
