@@ -18,7 +18,7 @@ class Cutoff(Method):
     produces = frozenset({Region.SCAR})
     needs = frozenset({"lge"})
     steps: int = Field(20, gt=0, description="Steps of training")
-    work: float = Field(0.01, ge=0, description="Seconds that a step or a prediction computes")
+    work: float = Field(0.02, ge=0, description="Seconds that a step or a prediction computes")
 
     def train(self, cases: Sequence[Case], context: TrainContext) -> None:
         """Go on from the last checkpoint, if there is one."""
