@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from .checks import checked_id
 from .errors import DataError
 from .store import read_json, write_json
 
@@ -34,6 +35,15 @@ class PluginRecord(BaseModel):
     distribution: str = ""
     version: str = ""
     code: str = Field(default="", description="Hash of the code it ran through")
+
+    @field_validator("name")
+    @classmethod
+    def _a_name(cls, name: str) -> str:
+        """Files are named by it: one of a stranger's record must not lead out of its folder."""
+        try:
+            return checked_id(name)
+        except DataError as error:
+            raise ValueError(str(error).replace("a case id", "a name")) from None
 
 
 class MethodRecord(PluginRecord):
