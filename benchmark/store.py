@@ -123,6 +123,26 @@ class RunFolder:
         finally:
             lock.release()
 
+    @contextmanager
+    def alone(self, stage: str) -> Iterator[None]:
+        """Be the one process that does a stage in this folder.
+
+        Who drives a run holds :meth:`lock`; a worker elsewhere that does the stage for it does
+        not, and goes on with it for a while when its driver is killed. The next one then waits.
+
+        Raises:
+            DataError: The folder cannot be written to.
+        """
+        lock = FileLock(self.path / f"{LOCK}-{stage}")
+        try:
+            lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            raise unwritable(self.path, _of_system(error)) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _waiting(self) -> str:
         holder = read_holder(self.path)
         if holder is None or holder.ended is not None:

@@ -272,3 +272,21 @@ def test_unreadable_json_is_a_clear_error(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         with pytest.raises(DataError, match=rf"{name} is not valid JSON"):
             read_json(tmp_path / name)
+
+
+def test_one_process_at_a_time_does_a_stage(tmp_path: Path, python: Callable[..., Any]) -> None:
+    """A worker goes on training for a moment when the one who asked for it is killed."""
+    made = folder(tmp_path)
+    other = python(
+        "import sys, time\nfrom pathlib import Path\nfrom benchmark.store import RunFolder\n"
+        "made = RunFolder(Path(sys.argv[1]), 'toy', 'jdl', 'k' * 64)\n"
+        "with made.alone('train'):\n"
+        "    print('training', flush=True)\n    time.sleep(0.3)\n"
+        "    made.finish('train', 'key')\n",
+        str(tmp_path),
+    )
+    assert other.stdout.readline() == "training\n"
+    with made.alone("predict"):  # another stage is another matter
+        assert not made.done("train", "key")
+    with made.alone("train"):
+        assert made.done("train", "key")
