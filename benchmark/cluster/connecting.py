@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..progress import Reporter
 
-__all__ = ["LOCAL", "SLURM", "connected", "slurm_cluster"]
+__all__ = ["LOCAL", "SLURM", "LostSchedulerError", "connected", "gpus", "lost", "slurm_cluster"]
 
 LOCAL = "local"
 SLURM = "slurm"
@@ -26,8 +28,23 @@ _ANSWERS = 20.0
 _WORKER = 10.0
 
 
+class LostSchedulerError(DataError):
+    """The scheduler is gone, and with it all that was in flight."""
+
+
+def lost(client: Client) -> LostSchedulerError:
+    """What to raise where an answer is missing for good."""
+    where = client.scheduler.addr if client.scheduler is not None else "that address"
+    return LostSchedulerError(
+        f"The Dask scheduler at {where} is gone, or called the work off.",
+        "What is done is kept; once a scheduler runs, the same command goes on.",
+    )
+
+
 @contextmanager
-def connected(scheduler: str, jobs: int | None, reporter: Reporter) -> Iterator[Client]:
+def connected(
+    scheduler: str, jobs: int | None, reporter: Reporter, devices: Sequence[str] = ()
+) -> Iterator[Client]:
     """A client with, or soon with, workers; what was started for it ends with it.
 
     Args:
@@ -35,6 +52,7 @@ def connected(scheduler: str, jobs: int | None, reporter: Reporter) -> Iterator[
             configuration describes them, or the address of a scheduler, ``tcp://host:8786``.
         jobs: How many processes or jobs; of a scheduler that runs, it is not ours to say.
         reporter: Told of what there is to wait for.
+        devices: GPUs of this machine, for as many of its processes, one each.
 
     Raises:
         UsageError: Dask is not installed, or jobs do not fit the scheduler.
@@ -46,7 +64,7 @@ def connected(scheduler: str, jobs: int | None, reporter: Reporter) -> Iterator[
     with ExitStack() as stack:
         stack.enter_context(_quiet())
         if scheduler == LOCAL:
-            where = stack.enter_context(_local(distributed, jobs or usable_cpus()))
+            where = stack.enter_context(_local(distributed, jobs or usable_cpus(), devices))
         elif scheduler == SLURM:
             where = stack.enter_context(slurm_cluster(jobs))
         else:
@@ -90,18 +108,46 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _local(distributed: Any, jobs: int) -> Iterator[Any]:
+def _local(distributed: Any, jobs: int, devices: Sequence[str]) -> Iterator[Any]:
+    options: dict[str, Any] = {
+        "nthreads": 1,
+        "dashboard": False,
+        "silence_logs": logging.CRITICAL,
+        "memory_limit": 1 / jobs,  # of all there is
+    }
+    workers = {}
+    for i in range(jobs):
+        own = dict(options)
+        if i < len(devices):
+            own |= {"env": {"CUDA_VISIBLE_DEVICES": devices[i]}, "resources": {"GPU": 1}}
+        workers[i] = {"cls": distributed.Nanny, "options": own}
+    scheduler = {
+        "cls": distributed.Scheduler,
+        "options": {"dashboard": False, "host": "127.0.0.1", "port": 0},
+    }
     # Ctrl-C reaches the whole terminal; workers leave it to this process.
     with uninterrupted():
-        cluster = distributed.LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
+        cluster = distributed.SpecCluster(
+            workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL
         )
     with cluster:
         yield cluster
+
+
+def gpus() -> list[str]:
+    """The NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name.strip() for name in given.split(",") if name.strip() not in ("", "-1")]
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    try:
+        asked = [program, "--query-gpu=index", "--format=csv,noheader"]
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return found.stdout.split()
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from ..journal import NEVER, Journal, Place
 from ..kept import Kept, Where
 from ..workers import Done
 from .chunks import PROBE, Answer, Chunk, code, score_chunk
+from .connecting import lost
 from .portions import portion
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class _Rounds:
         try:
             return self._client.submit(score_chunk, chunk, pure=False)
         except (OSError, RuntimeError) as error:
-            raise _lost(self._client) from error
+            raise lost(self._client) from error
 
 
 def _parts(keys: Keys, size: int) -> Iterator[dict[str, bytes | None]]:
@@ -165,7 +166,7 @@ def _answered(future: Any, client: Client) -> tuple[str, list[Answer]]:
     from distributed import KilledWorker
 
     if future.status in ("cancelled", "lost"):
-        raise _lost(client)
+        raise lost(client)
     error = future.exception()
     if error is None:
         found: tuple[str, list[Answer]] = future.result()
@@ -178,14 +179,6 @@ def _answered(future: Any, client: Client) -> tuple[str, list[Answer]]:
             "Install scarbench on every worker, in the same version as here.",
         )
     raise error
-
-
-def _lost(client: Client) -> DataError:
-    where = client.scheduler.addr if client.scheduler is not None else "that address"
-    return DataError(
-        f"The Dask scheduler at {where} is gone, or called the work off.",
-        "What is done is kept; once a scheduler runs, the same command goes on.",
-    )
 
 
 def _hopeless(work: Work, left: Keys, kept: Kept) -> Iterator[Done]:
