@@ -22,7 +22,17 @@ from .references import References, file_stamp
 from .scoring import CaseScores, ScoreTask, score_case, unreadable_case
 from .types import Labels
 
-__all__ = ["ReadCase", "Work"]
+__all__ = ["ReadCase", "Work", "scoring_code"]
+
+
+def scoring_code() -> dict[str, Any]:
+    """What any case's rows depend on beside files and options: code, definitions, packages."""
+    return {
+        "code": engine_hash("evaluate"),
+        "metrics": metrics_hash(),
+        "definitions": definitions_hash(),
+        "packages": [metadata.version(name) for name in ("numpy", "scipy", "pyarrow")],
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +79,7 @@ class Work:
             return dict.fromkeys(self.source.ids)
         base = combined(
             {
-                "code": engine_hash("evaluate"),
-                "metrics": metrics_hash(),
-                "definitions": definitions_hash(),
-                "packages": [metadata.version(name) for name in ("numpy", "scipy", "pyarrow")],
+                **scoring_code(),
                 "chosen": sorted(self.metrics) if self.metrics is not None else None,
                 "source": identity,
                 "annotates": sorted(self.source.annotates),

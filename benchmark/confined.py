@@ -116,10 +116,14 @@ class Confined:
     Args:
         limits: What the child may take.
         reporter: Told of the progress within a step.
+        folder: Its working directory; by default this process's.
     """
 
-    def __init__(self, limits: Limits, reporter: Reporter | None = None) -> None:
+    def __init__(
+        self, limits: Limits, reporter: Reporter | None = None, folder: Path | None = None
+    ) -> None:
         self._limits = limits
+        self._folder = folder
         self._reporter = reporter or Reporter()
         self._child: _Child | None = None
         self._run: Any = None
@@ -150,7 +154,7 @@ class Confined:
             self.close()
         if self._child is None:
             self._touched = False
-            self._child = _Child(self._limits)
+            self._child = _Child(self._limits, self._folder)
         self._run, self._touched = run, self._touched or step in _TOUCHING
         try:
             return self._child.do(step, request, args, self._timeout(step), self._reporter)
@@ -224,7 +228,7 @@ class _Wait:
 class _Child:
     """A child process, its pipes and what it prints."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, folder: Path | None) -> None:
         free = available_bytes()
         self._asked_for = bool(limits.memory_mb)
         if limits.memory_mb:
@@ -247,6 +251,7 @@ class _Child:
                 stdout=self._printed.file,
                 stderr=self._printed.file,
                 pass_fds=theirs,
+                cwd=folder,
                 start_new_session=True,  # a group of its own too, to end all of it
                 env=_environment(self._mark),
             )

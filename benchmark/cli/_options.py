@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Profile", "Runs", "Split", "Threads"]
+__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Profile", "Runs", "Scheduler",
+           "Split", "Threads"]  # fmt: skip
 
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")]
 DataRoot = Annotated[
@@ -23,3 +24,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by default all there are.")]
 Runs = Annotated[Path, typer.Option(help="Where results are kept and found again.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Spread the work with Dask: the address of a scheduler (tcp://HOST:8786), 'slurm' for "
+        "--jobs N jobs of your Dask configuration, or 'local' for --jobs N processes."
+    ),
+]
