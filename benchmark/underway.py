@@ -187,7 +187,7 @@ def _whose(holder: Holder | None) -> dict[str, Any]:
 
 def _counted(
     folder: Path, record: Mapping[str, Any] | None, about: Mapping[str, Any]
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """How many cases are predicted, scored and in error; of a finished run, as its record says."""
     statuses = _mapping(_mapping((record or {}).get("totals")).get("cases"))
     if statuses:

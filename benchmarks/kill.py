@@ -48,7 +48,7 @@ class Trial:
 
     base: Path
     run: list[str]
-    more: list[str]
+    cluster: Cluster | None = None
     kept: dict[str, str] = field(default_factory=dict)
     parts: dict[str, tuple[int, int]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -67,7 +67,8 @@ class Trial:
         """The command line; ``bench run`` always ends by itself."""
         if command == "run":
             return ["run", *self.run, "--seeds", "3", "--threads", "1", "--device", "cpu",
-                    "--no-pictures", "--json", "--runs", str(self.runs), *self.more]  # fmt: skip
+                    "--no-pictures", "--json", "--runs", str(self.runs),
+                    *(self.cluster.options if self.cluster else [])]  # fmt: skip
         if command == "leaderboard":
             return ["leaderboard", "--runs", str(self.runs), "--leaderboards", str(self.boards)]
         folders = sorted(str(path.parent) for path in self.runs.glob("*/*/record.json"))
@@ -138,13 +139,13 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def undisturbed(trial: Trial, cluster: Cluster | None) -> dict[str, float]:
+def undisturbed(trial: Trial) -> dict[str, float]:
     """Do the commands without a kill; gives the processor time of each.
 
     Raises:
         SystemExit: One fails, or the trial leaves nothing to compare.
     """
-    length = {}
+    length, cluster = {}, trial.cluster
     for command in COMMANDS:
         one = Command(trial.words(command), trial.base / "undisturbed.log")
         before = busy(cluster.pids()) if cluster else 0.0
@@ -159,10 +160,11 @@ def undisturbed(trial: Trial, cluster: Cluster | None) -> dict[str, float]:
 
 
 def disturb(
-    trial: Trial, length: dict[str, float], dice: random.Random, cluster: Cluster | None, most: int
+    trial: Trial, length: dict[str, float], dice: random.Random, most: int
 ) -> Counter[tuple[str, str]]:
     """Do the commands with kills; gives how many fell on what, at which stage."""
     fallen: Counter[tuple[str, str]] = Counter()
+    cluster = trial.cluster
     for command in COMMANDS:
         for _ in range(min(SHARES[command], most - fallen.total())):
             victim = dice.choice(cluster.victims) if cluster and command == "run" else "bench"
@@ -214,19 +216,18 @@ def main() -> int:
         base.mkdir(parents=True, exist_ok=True)
         cluster = Cluster(options.cluster, base / "cluster") if options.cluster else None
         try:
-            more = cluster.options if cluster else []
             run = shlex.split(options.run)
             (base / "0").mkdir()
-            first = Trial(base / "0", run, more)
-            length = undisturbed(first, cluster)
+            first = Trial(base / "0", run, cluster)
+            length = undisturbed(first)
             expected = first.contents()
             shown = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in length.items())
             print(f"undisturbed: {shown} of processor time; {len(expected)} files compared")
             while fallen.total() < options.kills:
                 number += 1
-                trial = Trial(base / str(number), run, more)
+                trial = Trial(base / str(number), run, cluster)
                 trial.base.mkdir()
-                now = disturb(trial, length, dice, cluster, options.kills - fallen.total())
+                now = disturb(trial, length, dice, options.kills - fallen.total())
                 trial.judge(expected)
                 fallen += now
                 wrong += bool(trial.faults)

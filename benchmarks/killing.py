@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -109,7 +110,8 @@ class Cluster:
     @property
     def options(self) -> list[str]:
         """How ``bench run`` is told of it."""
-        return ["--scheduler", str(self._file)]
+        address = json.loads(self._file.read_text(encoding="utf-8"))["address"]
+        return ["--scheduler", address]
 
     @property
     def _file(self) -> Path:
