@@ -22,7 +22,17 @@ from .references import References, file_stamp
 from .scoring import CaseScores, ScoreTask, score_case, unreadable_case
 from .types import Labels
 
-__all__ = ["ReadCase", "Work"]
+__all__ = ["ReadCase", "Work", "scoring_code"]
+
+
+def scoring_code() -> dict[str, Any]:
+    """What any case's rows depend on beside files and options: code, definitions, packages."""
+    return {
+        "code": engine_hash("evaluate"),
+        "metrics": metrics_hash(),
+        "definitions": definitions_hash(),
+        "packages": [metadata.version(name) for name in ("numpy", "scipy", "pyarrow")],
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +79,7 @@ class Work:
             return dict.fromkeys(self.source.ids)
         base = combined(
             {
-                "code": engine_hash("evaluate"),
-                "metrics": metrics_hash(),
-                "definitions": definitions_hash(),
-                "packages": [metadata.version(name) for name in ("numpy", "scipy", "pyarrow")],
+                **scoring_code(),
                 "chosen": sorted(self.metrics) if self.metrics is not None else None,
                 "source": identity,
                 "annotates": sorted(self.source.annotates),
@@ -93,6 +100,14 @@ class Work:
 
     def read(self, case: str) -> ReadCase:
         """Read a case; what cannot be read becomes its fault."""
+        try:
+            return self._read(case)
+        except MemoryError as error:
+            path = self.found.get(case)
+            named = f"{path} and its reference" if path else f"The reference of {case!r}"
+            return ReadCase(case, None, f"{named} take more memory than there is{_told(error)}.")
+
+    def _read(self, case: str) -> ReadCase:
         try:
             reference = self.source.load(case)
         except BenchError as error:
@@ -132,14 +147,28 @@ class Work:
             return ReadCase(case, None, f"{named}: {error.problem}")
 
     def score(self, case: ReadCase) -> CaseScores:
-        """The rows of a case."""
+        """The rows of a case.
+
+        Raises:
+            DataError: Scoring it takes more memory than there is.
+        """
         if case.task is not None:
-            return score_case(case.task, metrics=self.metrics)
+            try:
+                return score_case(case.task, metrics=self.metrics)
+            except MemoryError as error:
+                raise DataError(
+                    f"Scoring case {case.id!r} takes more memory than there is{_told(error)}.",
+                    "Score it with fewer jobs, or on another machine; what is done is kept.",
+                ) from error
         return unreadable_case(
             case.id, case.fault, self.source.annotates, self.codes.regions, metrics=self.metrics,
             probabilities=() if self.maps is None else self.maps.files,
             contours=self.source.contoured(case.id),
         )  # fmt: skip
+
+
+def _told(error: MemoryError) -> str:
+    return f" ({error})" if str(error) else ""
 
 
 def _prediction(path: Path | None, codes: LabelMap, expected: Grid) -> Labels | None:

@@ -15,6 +15,7 @@ import sys
 import time
 import uuid
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import benchmark
@@ -51,7 +52,7 @@ _START_CODE = (
 class ChildProcess:
     """A child process, its pipes and what it prints."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, folder: Path | None = None) -> None:
         free = available_bytes()
         self._asked_for = bool(limits.memory_mb)
         if limits.memory_mb:
@@ -74,6 +75,7 @@ class ChildProcess:
                 stdout=self._printed.file,
                 stderr=self._printed.file,
                 pass_fds=theirs,
+                cwd=folder,
                 start_new_session=True,  # a group of its own too, to end all of it
                 env=_environment(self._mark),
             )

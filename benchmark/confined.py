@@ -20,6 +20,7 @@ it already.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .childprocess import ChildProcess
@@ -47,10 +48,14 @@ class Confined:
     Args:
         limits: What the child may take.
         reporter: Told of the progress within a step.
+        folder: Its working directory; by default this process's.
     """
 
-    def __init__(self, limits: Limits, reporter: Reporter | None = None) -> None:
+    def __init__(
+        self, limits: Limits, reporter: Reporter | None = None, folder: Path | None = None
+    ) -> None:
         self._limits = limits
+        self._folder = folder
         self._reporter = reporter or Reporter()
         self._child: ChildProcess | None = None
         self._run: Any = None
@@ -81,7 +86,7 @@ class Confined:
             self.close()
         if self._child is None:
             self._touched = False
-            self._child = ChildProcess(self._limits)
+            self._child = ChildProcess(self._limits, self._folder)
         self._run, self._touched = run, self._touched or step in _TOUCHING
         try:
             return self._child.do(step, request, args, self._timeout(step), self._reporter)

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .confined import Confined, Gone, Limits
 from .errors import BenchError, DataError, PluginError
+from .parameters import parse_spec
 from .progress import Reporter
 from .record import RunRecord
-from .replies import RunResult, begun_of, finished_of, ids_of, row_of, seconds_of
+from .replies import Begun, RunResult, begun_of, finished_of, ids_of, row_of, seconds_of
 from .store import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ def drive(request: RunRequest, executor: Executor, reporter: Reporter) -> RunRes
         raise _plugin_error(request, "while it was loaded", gone, None) from gone
     folder = RunFolder(request.runs, begun.dataset, begun.method, begun.key)
     request = replace(request, expected=folder.path.relative_to(request.runs).as_posix())
-    with folder.lock(), _failing(folder.path, "train") as stage:
+    with (
+        folder.lock(_about(request, begun), reporter.note),
+        _failing(folder.path, "train") as stage,
+    ):
         if begun.trains:
             try:
                 executor.submit("train_step", request).result()
@@ -139,6 +143,21 @@ def drive(request: RunRequest, executor: Executor, reporter: Reporter) -> RunRes
         cached = done.cached and not waiting and not unscored
         record = RunRecord.load(folder.path)
         return RunResult(folder.path, record, done.cases, done.errors, done.excluded, cached)
+
+
+def _about(request: RunRequest, begun: Begun) -> dict[str, Any]:
+    """What ``bench runs`` says of a run that has no record yet."""
+    return {
+        "method": begun.method,
+        "asked": {**request.settings, **parse_spec(request.method).settings},
+        "profile": request.profile,
+        "dataset": begun.dataset,
+        "seed": request.seed,
+        "fold": request.fold,
+        "folds": request.folds,
+        "evaluate": list(request.evaluate),
+        "cases": len(begun.cases),
+    }
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from .atomic import replacing
+from .checks import checked_id
 from .errors import DataError
 from .packing import plain, rows, series
 from .record import RunRecord
@@ -110,10 +111,11 @@ def write_entry(folder: Path, entry: Mapping[str, Any]) -> Path:
         entry: What :func:`build_entry` made.
 
     Raises:
-        DataError: It is larger than :data:`MAX_BYTES`, or the folder cannot be written to.
+        DataError: It is larger than :data:`MAX_BYTES`, the folder cannot be written to, or the
+            data set's name would lead out of it.
     """
     name = entry_name(_unpacked(entry["runs"][0], Path()))
-    path = Path(folder) / str(entry["dataset"]) / f"{name}.json"
+    path = Path(folder) / checked_id(entry["dataset"]) / f"{name}.json"
     text = json.dumps(entry, sort_keys=True, allow_nan=False, separators=(",", ":"))
     # A line per list of values: a changed score is then a changed line, not a changed file.
     text = text.replace('{"', '\n{"') + "\n"
@@ -242,7 +244,8 @@ def _portable(frame: pd.DataFrame) -> pd.DataFrame:
 
 def portable_record(record: RunRecord) -> dict[str, Any]:
     """The record without what tells about its author's machine: paths and the command line."""
-    content = record.model_dump(mode="json", include=set(RunRecord.model_fields))
+    # The order says something of its own runs folder alone.
+    content = record.model_dump(mode="json", include=set(RunRecord.model_fields) - {"order"})
     kept = content.get("provenance", {})
     content["provenance"] = {key: kept[key] for key in PROVENANCE_KEYS if key in kept}
     portable: dict[str, Any] = _without_paths(content)

@@ -32,7 +32,7 @@ from .progress import Reporter
 from .references import DatasetReferences, FolderReferences, References
 from .scoring import ScoreTask
 from .types import Role
-from .workers import score_all, usable_cpus
+from .workers import Elsewhere, score_all, usable_cpus
 
 if TYPE_CHECKING:
     from .presets import PresetTable
@@ -110,6 +110,7 @@ def evaluate(
     contours: Path | None = None,
     jobs: int | None = 1,
     presets: Sequence[PresetTable] = (),
+    elsewhere: Elsewhere | None = None,
 ) -> Summary:
     """Score a folder of predictions and write ``scores``, ``counts``, ``features`` and a CSV.
 
@@ -139,6 +140,8 @@ def evaluate(
             CPU, but for few cases fewer. The cases of a data set are scored in this process. A
             script that asks for several has to guard its main code as multiprocessing wants it.
         presets: Given each case too; opened once the arguments are right, and closed at the end.
+        elsewhere: What scores instead of processes of this machine, whose number then says nothing;
+            not the cases of a data set.
 
     Raises:
         DataError: A folder is missing or empty, ``out`` cannot be written or is written to by
@@ -158,6 +161,11 @@ def evaluate(
             raise UsageError(f"{metric.card.name} needs probabilities.", "Add --probabilities DIR.")
     if jobs is not None and jobs < 1:
         raise UsageError(f"{jobs} jobs score nothing.", "Give 1 or more.")
+    if elsewhere is not None and isinstance(reference, Dataset):
+        raise UsageError(
+            "A data set's cases are scored in one process, not elsewhere.",
+            "Leave the scheduler out, or give a folder of references.",
+        )
     source: References
     if isinstance(reference, Dataset):
         source = DatasetReferences(reference, roles)
@@ -189,10 +197,14 @@ def evaluate(
         if jobs is not None and jobs > 1 and not source.threads:
             reporter.note(f"a data set's cases are scored in one process, not in {jobs}")
         waiting = {case: key for case, key in keys.items() if case not in done}
-        journals = kept.fresh(_processes(jobs, source, len(waiting)))
         try:
+            if elsewhere is None:
+                journals = kept.fresh(_processes(jobs, source, len(waiting)))
+                scoring = score_all(work, waiting, journals)
+            else:
+                journals, scoring = [], elsewhere.score(work, waiting, kept)
             advance = stack.enter_context(reporter.stage("score", len(waiting)))
-            with closing(score_all(work, waiting, journals)) as scored:
+            with closing(scoring) as scored:
                 for case in source.ids:
                     while case not in done:
                         one = next(scored)
@@ -219,8 +231,9 @@ def evaluate(
         promised=named or reference_contours is not None,
         drawn=contours is not None,
     )
+    width = len(journals) if elsewhere is None else elsewhere.width()
     return Summary(
-        out, len(source.ids), missing, failed, notes, files.paths, resumed, len(journals), doubts
+        out, len(source.ids), missing, failed, notes, files.paths, resumed, width, doubts
     )
 
 

@@ -1,20 +1,23 @@
 """The identity of data: a hash over decoded voxels and geometry, not over files.
 
 Re-compressing a file changes nothing; changing one voxel does. A case whose files have not been
-touched since (same path, size and modification time) is not read again.
+touched since (same path, size and times of modification and change) is not read again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
+from .atomic import unwritable
 from .contours.files import checked_contours
 from .errors import BenchError, DataError
 from .plugins import Dataset
@@ -22,6 +25,10 @@ from .store import write_json
 from .types import Case, Segmentation, Study, Volume
 
 __all__ = ["Fingerprint", "combined", "fingerprints", "of_case", "of_segmentation", "of_study"]
+
+
+#: Seconds of hashing that a kill may cost.
+_KEPT_EVERY = 30.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ def fingerprints(
     """
     known = _remembered(cache, identity)
     found: dict[str, Fingerprint] = {}
-    changed = False
+    fresh: dict[str, Any] = {}
+    kept = time.monotonic()
     for case_id in ids:
         try:
             stamp = _stamp(dataset.files(case_id))
@@ -64,16 +72,35 @@ def fingerprints(
             else:
                 found[case_id] = of_case(_loaded(dataset, case_id))
                 if stamp:
-                    known[case_id] = {"stamp": stamp, **asdict(found[case_id])}
-                    changed = True
+                    fresh[case_id] = {"stamp": stamp, **asdict(found[case_id])}
         except Exception as error:
             # a stranger's data set may raise anything, and one bad case must not stop the others
             name = "" if isinstance(error, BenchError) else f"{case_id}: {type(error).__name__}: "
             found[case_id] = Fingerprint("", "", error=f"{name}{error}")
         advance(case_id)
-    if changed:
-        write_json(cache, {"identity": identity, "cases": known})
+        if fresh and time.monotonic() - kept > _KEPT_EVERY:
+            _remember(cache, identity, fresh)
+            kept = time.monotonic()
+    if fresh:
+        _remember(cache, identity, fresh)
     return found
+
+
+def _remember(cache: Path, identity: str, fresh: Mapping[str, Any]) -> None:
+    """Add what was hashed to what is known by now: other processes hash other cases meanwhile.
+
+    Raises:
+        DataError: The folder cannot be written to.
+    """
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache.with_name(f"{cache.name}.lock")):
+            known = _remembered(cache, identity)
+            write_json(cache, {"identity": identity, "cases": {**known, **fresh}})
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError):
+            raise unwritable(cache, error) from error
+        write_json(cache, {"identity": identity, "cases": dict(fresh)})
 
 
 def _loaded(dataset: Dataset, case_id: str) -> Case:
@@ -115,7 +142,8 @@ def _stamp(files: Iterable[Path]) -> list[list[Any]]:
             status = path.stat()
         except OSError:
             return []  # missing: let load() say so
-        stamp.append([str(path), status.st_size, status.st_mtime_ns])
+        # Copying tools set the time of modification back; nothing sets that of the last change.
+        stamp.append([str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns])
     return stamp
 
 

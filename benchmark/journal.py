@@ -41,15 +41,16 @@ class Journal:
 
     Args:
         path: The file, which must not be there yet.
+        more: It may be, and is written on at its end, where its last record must be whole.
 
     Raises:
         DataError: It cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, more: bool = False) -> None:
         self.path = path
         try:
-            self._file = path.open("xb")
+            self._file = path.open("ab" if more else "xb")
         except OSError as error:
             raise unwritable(path, error) from error
 

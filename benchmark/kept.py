@@ -114,12 +114,13 @@ class Kept:
         return any(key != NEVER for path in self.journals() for key, _ in records(path))
 
     def journals(self) -> list[Path]:
-        """Every journal there is, oldest first."""
-        return sorted(p for p in self.folder.glob("*.journal") if p.stem.isdecimal())
+        """Every journal there is; those that processes of this machine wrote first, by age."""
+        found = sorted(self.folder.glob("*.journal"))
+        return sorted(found, key=lambda path: not path.stem.isdecimal())
 
     def fresh(self, count: int) -> list[Path]:
         """Paths for new journals."""
-        taken = [int(path.stem) for path in self.journals()]
+        taken = [int(path.stem) for path in self.journals() if path.stem.isdecimal()]
         first = max(taken, default=0) + 1
         return [self.folder / f"{first + i:06d}.journal" for i in range(count)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -178,7 +179,21 @@ def _index(dataset: Dataset, name: str) -> list[CaseInfo]:
     twice = [i for i, count in Counter(info.id for info in index).items() if count > 1]
     if twice:
         raise DataError(f"Data set {name!r} lists more than once: {', '.join(twice)}.")
+    _check_files(name, index)
     return index
+
+
+def _check_files(name: str, index: list[CaseInfo]) -> None:
+    """Predictions are files named by their cases, and a run may be copied to any system."""
+    files: dict[str, str] = {}
+    for info in index:
+        other = files.setdefault(unicodedata.normalize("NFC", info.id).casefold(), info.id)
+        if other != info.id:
+            raise DataError(
+                f"Data set {name!r} lists {other!a} and {info.id!a}: on macOS and "
+                "Windows they would be one file.",
+                "Let ids differ by more than capitals and the encoding of accents.",
+            )
 
 
 def _split(request: RunRequest, index: list[CaseInfo]) -> Split:

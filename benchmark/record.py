@@ -5,15 +5,18 @@ The format is versioned and fields are only ever added: later versions read ever
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from .checks import checked_id
 from .errors import DataError
 from .store import read_json, write_json
 
-__all__ = ["FORMAT", "RunRecord"]
+__all__ = ["FORMAT", "RunRecord", "next_order", "order_of"]
 
 FORMAT = 1
 
@@ -32,6 +35,15 @@ class PluginRecord(BaseModel):
     distribution: str = ""
     version: str = ""
     code: str = Field(default="", description="Hash of the code it ran through")
+
+    @field_validator("name")
+    @classmethod
+    def _a_name(cls, name: str) -> str:
+        """Files are named by it: one of a stranger's record must not lead out of its folder."""
+        try:
+            return checked_id(name)
+        except DataError as error:
+            raise ValueError(str(error).replace("a case id", "a name")) from None
 
 
 class MethodRecord(PluginRecord):
@@ -60,6 +72,11 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     format: int = FORMAT
+    order: int = Field(
+        default=0,
+        description="Larger than that of every run asked for before: nanoseconds since 1970, "
+        "or more where the clock has gone back since; 0 in older records",
+    )
     method: MethodRecord
     dataset: DatasetRecord
     group: str = Field(description="The experiment: same all but seed and fold")
@@ -108,3 +125,34 @@ class RunRecord(BaseModel):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise DataError(f"{path} is no run record: {place}: {first['msg']}.") from None
+
+
+def order_of(path: Path, record: RunRecord) -> int:
+    """When a run was asked for last, as a number that only grows.
+
+    Args:
+        path: Its ``record.json``; of older records, the file's time says it.
+        record: What that holds.
+    """
+    return record.order or path.stat().st_mtime_ns
+
+
+def next_order(folder: Path) -> int:
+    """The order of a run that is asked for now: what all runs of its method were before.
+
+    It is the time, unless the clock has gone back or another machine's is ahead.
+
+    Args:
+        folder: The run's folder, ``runs/<dataset>/<method>-<key>``.
+    """
+    method = folder.name.rpartition("-")[0]
+    latest = 0
+    for path in folder.parent.glob("*/record.json"):
+        if path.parent.name.rpartition("-")[0] != method:
+            continue
+        try:
+            found = json.loads(path.read_bytes()).get("order", 0) or path.stat().st_mtime_ns
+        except (OSError, ValueError, AttributeError):  # withdrawn at this moment, or damaged
+            continue
+        latest = max(latest, found if isinstance(found, int) else 0)
+    return max(time.time_ns(), latest + 1)

@@ -17,7 +17,7 @@ from .metrics.definition import Card
 from .parquet import write_table
 from .plan import Plan, Resolved
 from .provenance import provenance
-from .record import DatasetRecord, MethodRecord, RunRecord
+from .record import DatasetRecord, MethodRecord, RunRecord, next_order
 from .replies import Finished
 from .scored import measured
 from .scoring import arrow_schema
@@ -62,15 +62,14 @@ def recorded(plan: Plan, rows: Mapping[str, dict[str, Any]]) -> Finished:
     cases = _cases(plan, rows)
     cached = (
         before is not None
-        and before.model_dump() == record.model_dump()
+        and before.model_dump(exclude={"order"}) == record.model_dump(exclude={"order"})
         and _stored_cases(path) == cases
     )
-    if cached:
-        # readers take the version that was asked for last
-        (path / "record.json").touch()
-    else:
+    if not cached:
         write_table(path / "cases.parquet", arrow_schema(CASES), cases)
-        record.save(path)
+    # readers take the version that was asked for last
+    record = record.model_copy(update={"order": next_order(path)})
+    record.save(path)
     errors = {i: r["message"] for i, r in rows.items() if r["status"] == "error"}
     counts = Counter(r["status"] for r in rows.values())
     excluded = Counter(r["message"] for r in rows.values() if r["status"] == "not_applicable")

@@ -28,6 +28,7 @@ class Begun:
         trains: The method has a training stage.
         cases: Ids of the cases to predict and to score.
         device, threads: Those that are taken.
+        train: Key of the training; runs that share it train once.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class Begun:
     cases: tuple[str, ...]
     device: str
     threads: Annotated[int, Field(ge=1)]
+    train: str = ""
 
 
 @dataclass(frozen=True)

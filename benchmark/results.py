@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ from typing import Any
 import pandas as pd
 
 from .errors import DataError
-from .record import RunRecord
+from .holder import held
+from .record import RunRecord, order_of
 
 __all__ = ["Run", "checked_run", "current", "find_runs", "load_run", "ordered", "tested",
            "unique_labels"]  # fmt: skip
 
+#: How often a run is read that changes meanwhile, and how long a try waits for the next, in s.
+_TRIES, _PAUSE_S = 20, 0.1
+_WAIT = "Wait until it is done: 'bench runs' shows how far it is."
 FEATURE_COLUMNS = ("case", "source", "level", "slice", "feature", "value", "status", "unit")
 
 
@@ -60,12 +65,25 @@ class Run:
 def find_runs(root: Path, dataset: str | None = None) -> list[Path]:
     """The scored run folders under ``root`` (``runs/``) that nothing newer has superseded, sorted.
 
-    Unfinished runs are left out, and so are those that no case was tested in: trials of
-    ``bench tune`` are scored on validation cases, and rank nowhere.
+    Unfinished runs are left out, and those that are done again at this moment, and so are those
+    that no case was tested in: trials of ``bench tune`` are scored on validation cases, and rank
+    nowhere.
     """
     found = [path.parent for path in Path(root).glob(f"{dataset or '*'}/*/record.json")]
     scored = (folder for folder in found if (folder / "scores.parquet").is_file())
-    return current(folder for folder in scored if tested(RunRecord.load(folder)))
+    return _current((f, r) for f, r in _records(scored) if tested(r))
+
+
+def _records(folders: Iterable[Path]) -> Iterator[tuple[Path, RunRecord]]:
+    """Records of runs that were found; not of those whose record was withdrawn meanwhile."""
+    for folder in folders:
+        try:
+            record = RunRecord.load(folder)
+        except DataError:
+            if (folder / "record.json").is_file():
+                raise
+        else:
+            yield folder, record
 
 
 def tested(record: RunRecord) -> bool:
@@ -80,16 +98,21 @@ def current(folders: Iterable[Path]) -> list[Path]:
     the code or of the data, only the runs of the version that ran last are given, and of these the
     last of each seed and fold: runs of different code are not averaged.
     """
+    return _current((folder, RunRecord.load(folder)) for folder in folders)
+
+
+def _current(found: Iterable[tuple[Path, RunRecord]]) -> list[Path]:
     last: dict[str, tuple[int, str]] = {}
     candidates: dict[tuple[str, str, int, int | None], list[tuple[int, Path]]] = {}
-    for folder in sorted(folders):
-        path = folder / "record.json"
-        record = RunRecord.load(path)
-        when, what = path.stat().st_mtime_ns, _experiment(record)
+    for folder, record in sorted(found, key=lambda one: one[0]):
+        try:
+            when, what = order_of(folder / "record.json", record), _experiment(record)
+        except FileNotFoundError:  # withdrawn at this moment
+            continue
         last[what] = max(last.get(what, (0, "")), (when, record.group))
         key = (what, record.group, record.seed, record.fold)
         candidates.setdefault(key, []).append((when, folder))
-    return sorted(max(found)[1] for key, found in candidates.items() if last[key[0]][1] == key[1])
+    return sorted(max(of)[1] for key, of in candidates.items() if last[key[0]][1] == key[1])
 
 
 def _experiment(record: RunRecord) -> str:
@@ -108,10 +131,37 @@ def load_run(path: str | Path, levels: Sequence[str] | None = None) -> Run:
         levels: Read only the scores of these levels (``volume`` is a small part of all).
 
     Raises:
-        DataError: A file is missing, unreadable, or lacks a column or a key.
+        DataError: A file is missing, unreadable, or lacks a column or a key; or the run is done
+            again at this moment.
     """
     folder = Path(path)
+    for _ in range(_TRIES):
+        before = _state(folder)
+        try:
+            run = _read_run(folder, levels)
+        except DataError:
+            if _state(folder) == before:
+                raise
+        else:
+            if _state(folder) == before:
+                return checked_run(run)
+        time.sleep(_PAUSE_S)
+    raise DataError(f"{folder} is being written by another process.", _WAIT)
+
+
+def _state(folder: Path) -> tuple[int, int, int] | None:
+    """What changes whenever the record does: a run withdraws it before its tables change."""
+    try:
+        status = (folder / "record.json").stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _read_run(folder: Path, levels: Sequence[str] | None) -> Run:
     if not (folder / "record.json").is_file():
+        if held(folder / ".lock"):
+            raise DataError(f"{folder} is being written by another process.", _WAIT)
         raise DataError(
             f"{folder} is no run folder: it has no record.json.",
             "Name a folder runs/<dataset>/<method>-<key>.",
@@ -121,7 +171,7 @@ def load_run(path: str | Path, levels: Sequence[str] | None = None) -> Run:
     needed = ("case", "region", "metric", "level", "value", "status")
     scores = _read_parquet(folder / "scores.parquet", needed, levels)
     features = folder / "features.parquet"
-    run = Run(
+    return Run(
         name=folder.resolve().name,
         record=record,
         cases=cases,
@@ -129,7 +179,6 @@ def load_run(path: str | Path, levels: Sequence[str] | None = None) -> Run:
         features=_read_parquet(features, FEATURE_COLUMNS) if features.is_file() else _no_features(),
         source=folder,
     )
-    return checked_run(run)
 
 
 def checked_run(run: Run) -> Run:

@@ -6,6 +6,7 @@ so that an interrupted scoring continues and an edited metric is computed again.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -139,7 +140,17 @@ def _joined(folder: RunFolder, scoring: Scoring) -> bool:
 
 
 def _kept_part(parts: Path, key: str) -> bool:
-    return all(_part(parts, key, table).is_file() for table in TABLES)
+    return all(_whole(_part(parts, key, table)) for table in TABLES)
+
+
+def _whole(path: Path) -> bool:
+    """Whether a Parquet file has its end: a machine that lost power may leave an empty one."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-4, os.SEEK_END)
+            return file.read() == b"PAR1"
+    except OSError:  # none, or shorter
+        return False
 
 
 def _hashes(folder: RunFolder) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,10 +70,7 @@ def read_split(path: Path, index: Sequence[CaseInfo]) -> Split:
             raise DataError(f"{path}: {role!r} must be a list of case ids, not {ids!r}.")
         for case_id in ids:
             if not isinstance(case_id, str) or case_id not in known:
-                raise DataError(
-                    f"{path}: the data set has no case {case_id!r}.",
-                    near_misses(str(case_id), known),
-                )
+                raise _unknown(path, case_id, known)
             if case_id in given:
                 twice = given[case_id] == role
                 what = (
@@ -85,6 +83,20 @@ def read_split(path: Path, index: Sequence[CaseInfo]) -> Split:
     text = json.dumps([[case_id, roles[case_id]] for case_id in sorted(roles)])
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return _checked(Split(f"file:{path.name}#{digest}", roles), index)
+
+
+def _unknown(path: Path, case_id: object, known: set[str]) -> DataError:
+    composed = unicodedata.normalize("NFC", str(case_id))
+    for one in known:
+        if unicodedata.normalize("NFC", one) == composed:
+            return DataError(
+                f"{path}: the data set has no case {case_id!a}, but {one!a}: the same "
+                "letters, their accents encoded in another way.",
+                "Write the id as the data set has it.",
+            )
+    return DataError(
+        f"{path}: the data set has no case {case_id!r}.", near_misses(str(case_id), known)
+    )
 
 
 def fold_split(index: Sequence[CaseInfo], fold: int, folds: int) -> Split:

@@ -119,6 +119,7 @@ def begin(request: RunRequest, reporter: Reporter = _SILENT) -> Begun:
         dataset=plan.dataset_from.info.name, method=plan.method_from.info.name,
         key=plan.predict_key, trains=plan.method.trains, cases=tuple(plan.evaluated),
         device=plan.device, threads=plan.threads,
+        train=plan.train_key if plan.method.trains else "",
     )  # fmt: skip
 
 

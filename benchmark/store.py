@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from .atomic import replacing, unwritable
 from .errors import DataError
+from .holder import holding, process_alive, read_holder
 from .types import checked_id
 
-__all__ = ["RunFolder", "file_hash", "folder_hashes", "read_json", "write_json"]
+__all__ = ["LOCK", "RunFolder", "file_hash", "folder_hashes", "read_json", "write_json"]
+
+#: Name of a run's lock, in its folder.
+LOCK = ".lock"
+#: Seconds after which one who waits for a run is told who has it.
+_PATIENCE = 1.0
+#: Seconds after which another machine's half-written file is taken for a killed process's.
+_FORSAKEN = 3600.0
+#: What a finished folder takes the place of, until it is gone.
+_ASIDE = ".replaced.tmp"
+#: Where the engine writes within a run; ``scratch`` and ``model`` are the plugin's own.
+_OURS = ("stages", "predictions", "pictures", "parts")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -80,36 +93,102 @@ class RunFolder:
         return self.path / folder / f"{checked_id(case_id)}{suffix}"
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(
+        self, about: Mapping[str, Any] | None = None, note: Callable[[str], None] | None = None
+    ) -> Iterator[None]:
         """Hold this run: a second process with the same run waits, and then finds it done.
+
+        Args:
+            about: What is done here, for ``bench runs``.
+            note: Told who has the run, if that is another for more than a moment.
 
         Raises:
             DataError: The folder cannot be written to.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")
-            lock.acquire()
-        except OSError as error:
-            raise unwritable(self.path, error) from None
+            lock = FileLock(self.path / LOCK)
+            try:
+                lock.acquire(timeout=_PATIENCE)
+            except Timeout:
+                if note is not None:
+                    note(self._waiting())
+                lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            raise unwritable(self.path, _of_system(error)) from None
         try:
             self._tidy()
+            with holding(self.path, about or {}):
+                yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def alone(self, stage: str) -> Iterator[None]:
+        """Be the one process that does a stage in this folder.
+
+        Who drives a run holds :meth:`lock`; a worker elsewhere that does the stage for it does
+        not, and goes on with it for a while when its driver is killed. The next one then waits.
+
+        Raises:
+            DataError: The folder cannot be written to.
+        """
+        lock = FileLock(self.path / f"{LOCK}-{stage}")
+        try:
+            lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            raise unwritable(self.path, _of_system(error)) from None
+        try:
             yield
         finally:
             lock.release()
 
+    def _waiting(self) -> str:
+        holder = read_holder(self.path)
+        if holder is None or holder.ended is not None:
+            return f"another process works on {self.path}: waiting for it"
+        return f"process {holder.pid} on {holder.host} works on {self.path}: waiting for it"
+
     def _tidy(self) -> None:
-        """Remove the half-written files of a process that was killed in here."""
-        for path in self.path.rglob(".*.tmp"):
-            if path.is_file():
-                path.unlink(missing_ok=True)
+        """Remove the half-written files of processes that were killed in here.
+
+        Called by the one who has the lock, before its own first word in the holder's file. Of a
+        process that still runs nothing goes: workers outlive the one who sent them by a moment.
+        """
+        before = read_holder(self.path)
+        here = before is None or before.here
+        with suppress(OSError):  # what is left over harms nobody
+            now = self._now()
+            for path in self._temporary():
+                pid = path.suffixes[-2][1:] if len(path.suffixes) > 1 else ""
+                if here and pid.isdecimal():
+                    old = int(pid) == os.getpid() or not process_alive(int(pid))
+                else:
+                    old = now - path.lstat().st_mtime > _FORSAKEN
+                if old:
+                    path.unlink(missing_ok=True)
+        shutil.rmtree(self.path / _ASIDE, ignore_errors=True)
+
+    def _temporary(self) -> Iterator[Path]:
+        """Files that are not whole yet, or never will be."""
+        for folder in (self.path, *(self.path / name for name in _OURS)):
+            inside = folder.glob(".*.tmp") if folder is self.path else folder.rglob(".*.tmp")
+            yield from (path for path in inside if path.is_file())
+
+    def _now(self) -> float:
+        """What time it is for the file system, whose clock need not be this machine's."""
+        lock = self.path / LOCK
+        os.utime(lock)
+        return lock.stat().st_mtime
 
     def install(self, made: Path, name: str) -> None:
-        """Move a finished folder into place; what stood there is incomplete and goes."""
-        target = self.path / name
+        """Move a finished folder into place; what stood there goes, whole or not at all."""
+        target, aside = self.path / name, self.path / _ASIDE
+        shutil.rmtree(aside, ignore_errors=True)
         if target.exists():
-            shutil.rmtree(target)
+            target.replace(aside)
         made.replace(target)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def trained(self, train_key: str) -> bool:
         """Whether ``model/`` is what the train stage with this key left, file by file."""
@@ -153,7 +232,8 @@ class RunFolder:
 def file_hash(path: Path) -> str:
     """SHA-256 of a file; empty if it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:  # in pieces: a model may be larger than memory
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
 
@@ -165,6 +245,11 @@ def folder_hashes(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def _of_system(error: Exception) -> OSError:
+    """An error of locking as one of the system: filelock has its own for what it cannot do."""
+    return error if isinstance(error, OSError) else OSError(str(error))
 
 
 def _holds(folder: Path, marker: Mapping[str, Any]) -> bool:

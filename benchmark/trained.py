@@ -56,11 +56,22 @@ def train(plan: Plan, reporter: Reporter) -> None:
     Raises:
         PluginError: The method's ``train`` raised, or what it left cannot be read.
     """
+    if not plan.method.trains or _done(plan):
+        return
+    with plan.folder.alone("train"):
+        if not _done(plan):  # by a process whose driver was killed
+            _train(plan, reporter)
+
+
+def _done(plan: Plan) -> bool:
     folder = plan.folder
-    if not plan.method.trains or folder.trained(plan.train_key):
-        return
-    if folder.marker("train").get("key") == plan.train_key and untrainable(folder):
-        return
+    if folder.trained(plan.train_key):
+        return True
+    return folder.marker("train").get("key") == plan.train_key and bool(untrainable(folder))
+
+
+def _train(plan: Plan, reporter: Reporter) -> None:
+    folder = plan.folder
     lender = folder.borrow_model(plan.train_key)
     if lender is not None:
         reporter.note(f"trained already in {lender}: model copied")

@@ -20,15 +20,15 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from .case_rows import encoded
 from .casework import ReadCase, Work
 from .errors import BenchError, DataError
 from .journal import NEVER, Journal, Place
-from .kept import Where
+from .kept import Kept, Where
 
-__all__ = ["Done", "ahead", "frugal", "score_all", "usable_cpus"]
+__all__ = ["Done", "Elsewhere", "ahead", "frugal", "score_all", "uninterrupted", "usable_cpus"]
 
 #: Cases that are read while another is scored.
 AHEAD = 2
@@ -54,6 +54,18 @@ class Done(NamedTuple):
     fault: str
     where: Where
     doubt: str = ""
+
+
+class Elsewhere(Protocol):
+    """A way to score cases that are folders' files, other than in processes of this machine."""
+
+    def score(
+        self, work: Work, keys: Mapping[str, bytes | None], kept: Kept
+    ) -> Generator[Done, None, None]:
+        """As :func:`score_all`, into journals of its own in the folder of ``kept``."""
+
+    def width(self) -> int:
+        """How many cases were scored at once, at most."""
 
 
 def usable_cpus() -> int:
@@ -184,7 +196,7 @@ def _worker(work: Work, path: Path) -> Iterator[tuple[Connection, BaseProcess]]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work, path), daemon=True)
-    with _uninterrupted():
+    with uninterrupted():
         process.start()
     theirs.close()  # or its end would not be noticed
     try:
@@ -198,8 +210,11 @@ def _worker(work: Work, path: Path) -> Iterator[tuple[Connection, BaseProcess]]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C reaches the whole terminal: processes started in here leave it to this one."""
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C reaches the whole terminal: processes started in here leave it to this one.
+
+    Threads started in here leave it to the others, and pass that on to what they start.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

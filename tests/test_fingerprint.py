@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from benchmark import (
     Segmentation,
     Study,
     Volume,
+    fingerprint,
 )
 from benchmark.fingerprint import combined, fingerprints, of_case, of_segmentation, of_study
 from benchmark.nifti import read_image, write_labels
@@ -216,3 +218,66 @@ def test_a_case_that_cannot_be_used_is_an_error_that_is_tried_again(
 def test_a_missing_file_is_the_loader_s_to_explain(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "a.txt").unlink()
     assert ask()["found"]["a"].error.startswith("a: FileNotFoundError")
+
+
+# --- several processes, and files whose times lie ---
+
+
+def test_two_processes_that_hash_other_cases_forget_nothing_of_each_other(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one began before the first had written what it knows."""
+    cache = tmp_path / "cache.json"
+    remembered = fingerprint._remembered
+    dataset = Stored(root=tmp_path)
+    first = []
+
+    def late(path: Path, identity: str) -> dict[str, Any]:
+        found = remembered(path, identity)
+        if not first:
+            first.append(1)
+            (tmp_path / "a.txt").write_text("1")
+            fingerprints(dataset, identity, ["a"], path)
+        return found
+
+    (tmp_path / "a.txt").write_text("1")
+    monkeypatch.setattr(fingerprint, "_remembered", late)
+    fingerprints(dataset, "code", ["b"], cache)
+    assert sorted(json.loads(cache.read_text())["cases"]) == ["a", "b"]
+    monkeypatch.undo()
+    assert ask()["loaded"] == []
+
+
+def test_what_was_hashed_is_kept_before_all_is(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprint, "_KEPT_EVERY", -1.0)
+
+    def killed(case_id: str) -> None:
+        if case_id == "a":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fingerprints(Stored(root=tmp_path), "code", ["b", "a"], tmp_path / "cache.json", killed)
+    assert ask()["loaded"] == ["a"]
+
+
+def test_another_content_of_the_same_size_with_the_time_set_back_is_noticed(
+    ask: Ask, tmp_path: Path
+) -> None:
+    first = ask()
+    path = tmp_path / "a.txt"
+    before = path.stat()
+    path.write_text("7")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    second = ask()
+    if os.name != "nt":
+        assert second["loaded"] == ["a"]
+        assert second["found"]["a"] != first["found"]["a"]
+
+
+def test_a_cache_that_cannot_be_written_is_named(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"cache\.json cannot be written"):
+        fingerprints(Stored(root=tmp_path), "code", ["a"], tmp_path / "file" / "cache.json")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +16,7 @@ from typing import Any
 import pytest
 
 from benchmark.errors import DataError
-from benchmark.store import RunFolder, read_json, write_json
+from benchmark.store import RunFolder, file_hash, read_json, write_json
 
 
 def folder(root: Path, key: str = "k" * 64) -> RunFolder:
@@ -149,13 +153,96 @@ def test_a_second_process_waits_for_the_lock(tmp_path: Path, python: Callable[..
 def test_half_written_files_of_a_killed_process_go(tmp_path: Path) -> None:
     made = folder(tmp_path)
     (made.path / "predictions").mkdir()
-    left = made.path / "predictions" / ".a.json.4711.tmp"
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    left = made.path / "predictions" / f".a.json.{process.pid}.tmp"
+    mine = made.path / f".record.json.{os.getpid()}.tmp"
     kept = made.path / "predictions" / "a.json"
-    left.touch()
-    kept.touch()
+    for path in (left, mine, kept):
+        path.touch()
     with made.lock():
         assert not left.exists()
+        assert not mine.exists()
         assert kept.exists()
+
+
+def test_half_written_files_of_a_living_process_stay(tmp_path: Path) -> None:
+    """A worker outlives the process that sent it by the case it is at."""
+    made = folder(tmp_path)
+    (made.path / "parts").mkdir()
+    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    path = made.path / "parts" / f".a.parquet.{living.pid}.tmp"
+    path.touch()
+    try:
+        with made.lock():
+            assert path.exists()
+    finally:
+        living.communicate(b"\n")
+    with made.lock():
+        assert not path.exists()
+
+
+def test_half_written_files_of_another_machine_go_when_they_are_old(tmp_path: Path) -> None:
+    """Its processes have numbers of their own: what is dead here may live there."""
+    made = folder(tmp_path)
+    says = {"host": "elsewhere", "pid": 1, "started": 0, "ended": None}
+    fresh, old = (made.path / f".{name}.json.999999999.tmp" for name in ("fresh", "old"))
+    for path in (fresh, old):
+        path.touch()
+    os.utime(old, (1e9, 1e9))
+    (made.path / ".holder.json").write_text(json.dumps(says))
+    with made.lock():
+        assert fresh.exists()
+        assert not old.exists()
+    with made.lock():  # after a holder of this machine they are judged by their process
+        assert not fresh.exists()
+
+
+def test_what_a_plugin_keeps_is_not_tidied(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    theirs = [made.path / name / ".state.1.tmp" for name in ("scratch", "model")]
+    for path in theirs:
+        path.parent.mkdir()
+        path.touch()
+    with made.lock():
+        assert all(path.exists() for path in theirs)
+
+
+def test_a_kill_while_a_folder_is_replaced_leaves_the_old_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = trained(tmp_path, "a", "key")
+    new = made.path / ".model.tmp"
+    for dies_at, there in ((1, "weights"), (2, "new")):
+        new.mkdir(exist_ok=True)
+        (new / "w").write_text("new")
+        calls = []
+
+        def killed(
+            *arguments: object, calls: list[int] = calls, at: int = dies_at, **more: object
+        ) -> None:
+            calls.append(1)
+            if len(calls) == at:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                made.install(new, "model")
+        assert (made.path / "model" / "w").read_text() == there
+    assert (made.path / ".replaced.tmp" / "w").read_text() == "weights"
+    with made.lock():
+        left = sorted(p.name for p in made.path.iterdir())
+    assert left == [".holder.json", ".lock", "model", "stages"]
+
+
+def test_a_file_is_hashed_as_its_bytes_are(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for content in (b"", b"abc", bytes(range(256)) * 5000):
+        path.write_bytes(content)
+        assert file_hash(path) == hashlib.sha256(content).hexdigest()
+    assert file_hash(tmp_path / "gone") == ""
+    assert file_hash(tmp_path) == ""
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -185,3 +272,21 @@ def test_unreadable_json_is_a_clear_error(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         with pytest.raises(DataError, match=rf"{name} is not valid JSON"):
             read_json(tmp_path / name)
+
+
+def test_one_process_at_a_time_does_a_stage(tmp_path: Path, python: Callable[..., Any]) -> None:
+    """A worker goes on training for a moment when the one who asked for it is killed."""
+    made = folder(tmp_path)
+    other = python(
+        "import sys, time\nfrom pathlib import Path\nfrom benchmark.store import RunFolder\n"
+        "made = RunFolder(Path(sys.argv[1]), 'toy', 'jdl', 'k' * 64)\n"
+        "with made.alone('train'):\n"
+        "    print('training', flush=True)\n    time.sleep(0.3)\n"
+        "    made.finish('train', 'key')\n",
+        str(tmp_path),
+    )
+    assert other.stdout.readline() == "training\n"
+    with made.alone("predict"):  # another stage is another matter
+        assert not made.done("train", "key")
+    with made.alone("train"):
+        assert made.done("train", "key")

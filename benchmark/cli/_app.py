@@ -27,6 +27,7 @@ from . import (
     submitting,
     tables,
     tuning,
+    underway,
 )
 from ._shared import line
 
@@ -68,6 +69,7 @@ def common(
 
 app.command("run")(running.run_command)
 app.command("rerun")(running.rerun_command)
+app.command("runs")(underway.runs_command)
 app.command("tune")(tuning.tune_command)
 app.command("score")(scoring.score_command)
 app.command("list")(listing.list_command)
@@ -78,7 +80,6 @@ app.command("compare")(comparing.compare_command)
 app.command("accept")(accepting.accept_command)
 app.command("check")(checking.check_command)
 app.command("history")(history.history_command)
-app.command("accept")(tables.accept_command)
 app.command("submit")(submitting.submit_command)
 app.command("verify")(submitting.verify_command)
 app.command("export")(exporting.export_command)

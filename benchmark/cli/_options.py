@@ -9,8 +9,8 @@ import typer
 
 from ..limits import Limits
 
-__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Memory", "Profile", "Runs", "Split",
-           "Threads", "Timeout", "TrainTimeout", "limits_of"]  # fmt: skip
+__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Memory", "Profile", "Runs", "Scheduler",
+           "Split", "Threads", "Timeout", "TrainTimeout", "limits_of"]  # fmt: skip
 
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")]
 DataRoot = Annotated[
@@ -26,6 +26,13 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by default all there are.")]
 Runs = Annotated[Path, typer.Option(help="Where results are kept and found again.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Spread the work with Dask: the address of a scheduler (tcp://HOST:8786), 'slurm' for "
+        "--jobs N jobs of your Dask configuration, or 'local' for --jobs N processes."
+    ),
+]
 Timeout = Annotated[
     float, typer.Option(min=0, help="Seconds that a case may take to be predicted; 0: no limit.")
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError, near_misses
+from ._options import Scheduler
 from ._shared import TerminalReporter, echo_json, line
 from .scoring_text import (
     held_as_json,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..labels import LabelMap
     from ..plugins import Dataset
     from ..presets import Difference, Measured, PresetTable
+    from ..workers import Elsewhere
 
 __all__ = ["score_command"]
 
@@ -111,6 +113,7 @@ def score_command(
             "with --dataset."
         ),
     ] = None,
+    scheduler: Scheduler = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Score anybody's masks against references.
@@ -143,10 +146,17 @@ def score_command(
         source = reference
     else:
         raise UsageError("There is no reference.", "Add --reference DIR or --dataset NAME.")
+    if scheduler is not None and dataset is not None:
+        raise UsageError(
+            "--scheduler says nothing beside --dataset: a data set's cases are scored in one "
+            "process.",
+            "Leave it out, or give --reference DIR.",
+        )
     told = None if summary_json is None else read_summary(summary_json)
     asked = [*(presets or ()), *([] if told is None else [_NNUNET])]
     chosen = [preset(name) for name in dict.fromkeys(asked)]
     tables = [PresetTable(p, out / f"preset-{p.name}.csv") for p in chosen]
+    reporter = TerminalReporter(quiet=as_json)
     with _told_how_to_go_on():
         summary = evaluate(
             source,
@@ -159,11 +169,12 @@ def score_command(
             roles=roles,  # type: ignore[arg-type]  # checked above
             metrics=metrics,
             probabilities=probabilities,
-            reporter=TerminalReporter(quiet=as_json),
+            reporter=reporter,
             reference_contours=reference_contours,
             contours=contours,
-            jobs=jobs,
+            jobs=jobs if scheduler is None else 1,
             presets=tables,
+            elsewhere=None if scheduler is None else _elsewhere(scheduler, jobs, reporter),
         )
     lines = overview(summary.files["scores"], metrics=metrics)
     held = None
@@ -184,6 +195,14 @@ def score_command(
         raise typer.Exit(NOTHING_MEASURED)
     if summary.failed or summary.incomplete:
         raise typer.Exit(FAILED_CASES)
+
+
+def _elsewhere(scheduler: str, jobs: int | None, reporter: TerminalReporter) -> Elsewhere:
+    """What scores on a cluster; it connects when there is something to score."""
+    from ..cluster.connecting import connected
+    from ..cluster.scoring import OnCluster
+
+    return OnCluster(lambda: connected(scheduler, jobs, reporter))
 
 
 def _held(
