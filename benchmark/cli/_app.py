@@ -92,8 +92,8 @@ def run_app(app: typer.Typer, words: Sequence[str]) -> int:
             raise
         _say(error)
         return 2
-    except (KeyboardInterrupt, typer.Abort):  # the parser makes the one of the other
-        line("Interrupted. What is finished is kept; the same command goes on.", error=True)
+    except KeyboardInterrupt:
+        line("\nInterrupted. What is finished is kept; the same command goes on.", error=True)
         return 130
     except Exception as error:
         return _other(error, debug)
@@ -102,6 +102,8 @@ def run_app(app: typer.Typer, words: Sequence[str]) -> int:
 
 def _other(error: Exception, debug: bool) -> int:
     """Usage errors of the option parser have a message of their own; the rest is our bug."""
+    if isinstance(error, typer.Abort):
+        return 130
     # typer brings its own copy of click, whose base class of errors it does not name
     show = getattr(error, "show", None)
     if show is not None and hasattr(error, "exit_code"):
