@@ -442,7 +442,7 @@ VALUES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(VALUES, VALUES, st.integers(0, 2), st.integers(0, 2), st.floats(0, 1), st.booleans())
 def test_worsening_a_case_never_improves_the_outcome(then, now, seed, case, share, same):
     entry = seeds_of(then)
