@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import zipfile
 
 import nibabel as nib
@@ -128,12 +129,19 @@ def test_an_archive_of_objects_or_of_anything_else_is_refused(tmp_path, monkeypa
         read_frozen(path)
 
 
+#: The run that is made once for all tests of this file; each has a copy of its own.
+MADE = {}
+
+
 @pytest.fixture
 def accepted(run, tmp_path, plugins):
     """A run of a method that learns nothing, its entry, and its folder."""
-    result = run(plugins.method())
-    entry = write_entry(tmp_path / "boards", build_entry([load_run(result.path)]))
-    return entry, result.path
+    if "path" not in MADE:
+        MADE["path"] = run(plugins.method()).path
+    folder = tmp_path / "copy" / MADE["path"].name
+    shutil.copytree(MADE["path"], folder)
+    entry = write_entry(tmp_path / "boards", build_entry([load_run(folder)]))
+    return entry, folder
 
 
 def only(check):

@@ -14,8 +14,9 @@ from ..table import Quantity
 from .cases import common_cases, geometry, missing_and_new, undefined
 from .circumstances import changed_cards, costs, data, definitions, facts
 from .exact import all_values, sharpest
+from .measured import ALARM, Measured, measure, measure_alarms
 from .pairing import Pairing
-from .quantities import ALARM, Measured, findings_of, measure, measure_alarms
+from .quantities import findings_of
 from .sides import Side, side_of
 from .tolerances import Tolerances, default_tolerances
 from .verdict import Check, Finding, Outcome, Then
