@@ -238,7 +238,7 @@ def test_predictions_of_a_run_folder_are_scored_again(bench, accepted, events, t
     shutil.copy(accepted["data"], tmp_path)  # an entry knows the name of a plugin's file alone
     code, out, _ = bench("check", "--engine", accepted["run"])
     assert (code, events()) == (0, [])
-    assert out.splitlines()[3].split()[:4] == ["engine", "all", "values", "same"]
+    assert out.splitlines()[4].split()[:4] == ["engine", "all", "values", "same"]
 
 
 # --- which entry --------------------------------------------------------------------------------
