@@ -162,12 +162,12 @@ def test_an_error_and_nothing_measured_fail_the_step_with_their_codes(runner, ma
 
 def test_inputs_cannot_become_commands_or_outputs(runner, made, tmp_path):
     evil = "\"; touch pwned; $(touch pwned) `touch pwned` ' "
-    for name in runner.action["inputs"]:
-        if name in ("python-version", "engine-only"):
-            continue
-        more = made | {name.replace("-", "_"): evil + "\nexit-code=0"}
+    inputs = set(runner.action["inputs"]) - {"python-version", "engine-only"}
+    # All that is read first stops the command; files that are written come after a whole check.
+    for names in ({"junit", "markdown"}, {"method"}, {"tolerances", "seeds"}, inputs):
+        more = made | {name.replace("-", "_"): evil + "\nexit-code=0" for name in names}
         check = runner(**more)[-1]
-        assert check.returncode in (0, 2), (name, check.stderr)
+        assert check.returncode in (0, 2), (names, check.stderr)
         assert not list(tmp_path.rglob("pwned"))
     lines = (tmp_path / "output").read_text().splitlines()
     assert [line.partition("=")[0] for line in lines] == ["exit-code", "junit"] * (len(lines) // 2)
