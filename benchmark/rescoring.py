@@ -38,12 +38,12 @@ from .nifti import read_labels
 from .plan import resolve
 from .plugins import Dataset
 from .progress import Reporter
-from .record import RunRecord
+from .record import DatasetRecord, RunRecord
 from .relaxation import map_of
 from .results import Run, load_run
 from .scoring import SCORES, ScoreTask, score_case, unreadable_case
 from .store import read_json
-from .types import Case, Contour, Region, checked_id
+from .types import Case, Contour, Labels, Region, checked_id
 
 __all__ = ["engine_gate", "freeze", "rescore"]
 
@@ -53,6 +53,7 @@ def engine_gate(
     folders: Sequence[Path] = (),
     *,
     tolerances: Tolerances | None = None,
+    dataset: str | None = None,
     data_root: Path | None = None,
     reporter: Reporter | None = None,
 ) -> Check:
@@ -63,7 +64,9 @@ def engine_gate(
         folders: Run folders with the entry's own predictions; by default the file of frozen
             predictions beside the entry is read.
         tolerances: Of which ``engine`` counts.
-        data_root: Where the data are, if not where the entry's record says.
+        dataset: Name or file of the data set, if not as the record says: of a file, an entry
+            knows the name alone.
+        data_root: Where the data are, if not where the record says.
         reporter: Told of each case.
 
     Raises:
@@ -76,7 +79,9 @@ def engine_gate(
         records = {folder: RunRecord.load(folder) for folder in folders}
         for folder, record in records.items():
             _refuse_others(folder, record, accepted)
-        frozen = [(held[r.seed, r.fold], _stored(folder, r)) for folder, r in records.items()]
+        frozen = [
+            (held[r.seed, r.fold], _stored(folder, r), r.dataset) for folder, r in records.items()
+        ]
     else:
         file = frozen_path(entry)
         if not file.is_file():
@@ -94,11 +99,15 @@ def engine_gate(
                 "Accept the entry again with --freeze.",
             )
         frozen = [
-            (run, [c for c in stored.cases if c.seed == run.record.seed and _holds(run, c.case)])
+            (run, [c for c in stored.cases if c.seed == run.record.seed and _holds(run, c.case)],
+             run.record.dataset)
             for run in accepted
-        ]
-    runs = [rescore(run, cases, data_root=data_root, reporter=reporter)
-            for run, cases in frozen if cases]  # fmt: skip
+        ]  # fmt: skip
+    runs = []
+    for run, cases, source in frozen:
+        if cases:
+            source = source if dataset is None else source.model_copy(update={"spec": dataset})
+            runs.append(rescore(run, cases, source, data_root=data_root, reporter=reporter))
     if not runs:
         raise DataError(f"No frozen prediction is of a seed and case of {entry}.")
     return check_engine(runs, accepted, tolerances)
@@ -135,6 +144,7 @@ def freeze(folders: Sequence[Path], entry: Path) -> Path:
 def rescore(
     run: Run,
     cases: Iterable[FrozenCase],
+    source: DatasetRecord | None = None,
     *,
     data_root: Path | None = None,
     reporter: Reporter | None = None,
@@ -146,6 +156,7 @@ def rescore(
     Args:
         run: What was scored then; an accepted entry's, or a run folder's.
         cases: Its predictions.
+        source: The data set; by default as its record says.
         data_root: Where the data are, if not where the record says.
         reporter: Told of each case.
 
@@ -154,7 +165,7 @@ def rescore(
         BenchError: Its plugin is not, or refuses its parameters.
     """
     record = run.record
-    dataset = _dataset(record, data_root)
+    dataset = _dataset(source or record.dataset, data_root)
     dataset.index()  # says where the data should be if they are not there
     produces = frozenset(map(Region, record.produces))
     reporter = reporter or Reporter()
@@ -263,15 +274,15 @@ def _contours(one: FrozenCase, shape: Sequence[int]) -> tuple[Contour, ...]:
         return read_contours(path, shape)
 
 
-def _dataset(record: RunRecord, data_root: Path | None) -> Dataset:
-    settings = dict(record.dataset.parameters)
+def _dataset(source: DatasetRecord, data_root: Path | None) -> Dataset:
+    settings = dict(source.parameters)
     if data_root is not None:
         settings["data_root"] = str(data_root)
     elif "data_root" in settings:
         # An entry knows the name of the folder alone; where it is, the data set knows best.
         settings = {k: v for k, v in settings.items()
                     if k != "data_root" or Path(str(v)).is_dir()}  # fmt: skip
-    plugin = resolve("datasets", record.dataset.spec, settings).plugin
+    plugin = resolve("datasets", source.spec, settings).plugin
     assert isinstance(plugin, Dataset)
     return plugin
 
@@ -308,7 +319,8 @@ def _stored(folder: Path, record: RunRecord) -> list[FrozenCase]:
             status, message, digest = (str(row[k]) for k in ("status", "message", "prediction"))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{place} is damaged: {error!r}.", "Run the method again.") from None
-        labels, contours = None, ()
+        labels: Labels | None = None
+        contours: tuple[Any, ...] = ()
         if status == "ok":
             mask = place.with_name(f"{checked_id(case)}.nii.gz")
             drawn = folder / "predictions" / "contours" / place.name

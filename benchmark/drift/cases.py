@@ -10,19 +10,16 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..table import Quantity
 from .pairing import Pairing
 from .quantities import statuses
-from .sides import Side
+from .sides import Side, Values
 from .verdict import CaseChange, Finding, Outcome
 
 __all__ = ["common_cases", "geometry", "missing_and_new", "undefined"]
 
-#: Never a matter of chance: the method or the engine failed, or gave no answer at all.
-_FAILED = ("error", "no_prediction", "not_applicable", "absent")
-#: What a chance miss may be, where models were trained anew.
-_MISSED = ("pred_empty",)
 _GRID = 1e-6
 
 
@@ -84,25 +81,23 @@ def undefined(
     A region that was missed counts as one where the same model missed it not; where models were
     trained anew, it counts by its value, as the worst one there is.
     """
-    bad = (*_FAILED, *_MISSED) if pairing.exact else _FAILED
     changed: dict[str, CaseChange] = {}
     compared = 0
     for quantity in quantities:
         then = entry.of(quantity, cases, pairing.then)
         now = run.of(quantity, cases, pairing.now)
         compared += int(then.applies.sum())
-        if pairing.matched:
-            lost = np.isin(now.status.astype(str), bad) & ~np.isin(then.status.astype(str), bad)
-            hit = lost.any(axis=0)
-        else:
-            was = np.isin(then.status.astype(str), bad).any(axis=0)
-            hit = np.isin(now.status.astype(str), bad).any(axis=0) & ~was
-        for i in np.flatnonzero(hit):
-            old, new = (_mean(side.value[:, i]) for side in (then, now))
-            changed.setdefault(cases[i], CaseChange(
-                cases[i], quantity.region, quantity.metric, quantity.dim, old, new,
-                statuses(then.status[:, i]), statuses(now.status[:, i]), "status",
-            ))  # fmt: skip
+        was, is_ = (_lost(side, pairing.exact) for side in (then, now))
+        # Of seeds that are no pairs, as many may be lost as there were.
+        more = is_.mean(axis=0) > was.mean(axis=0)
+        hit = np.asarray((is_ & ~was).any(axis=0) if pairing.matched else more)
+        for i, case in enumerate(cases):
+            if hit[i]:
+                old, new = (_mean(side.value[:, i]) for side in (then, now))
+                changed.setdefault(case, CaseChange(
+                    case, quantity.region, quantity.metric, quantity.dim, old, new,
+                    statuses(then.status[:, i]), statuses(now.status[:, i]), "status",
+                ))  # fmt: skip
     found = tuple(changed[case] for case in sorted(changed))
     if not compared:
         return Finding("method", None, Outcome.NOT_MEASURED, subject="defined values",
@@ -118,6 +113,11 @@ def undefined(
     )  # fmt: skip
 
 
+def _lost(values: Values, exact: bool) -> NDArray[np.bool_]:
+    missed = values.status.astype(str) == "pred_empty"
+    return values.failed | missed if exact else values.failed
+
+
 def _size(side: Side, case: str) -> float | None:
     value = side.cases["diagonal_mm"].get(case) if "diagonal_mm" in side.cases else None
     try:
@@ -127,7 +127,7 @@ def _size(side: Side, case: str) -> float | None:
     return size if math.isfinite(size) else None
 
 
-def _mean(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float | None:
+def _mean(values: NDArray[np.float64]) -> float | None:
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else None
 

@@ -60,12 +60,13 @@ def check_method(
                               definitions(then, now, gated)) if one is not None]  # fmt: skip
     comparable = [q for q in gated if q.card not in changed]
     found += [_redefined(q) for q in gated if q.card in changed]
-    measured: Sequence[Measured] = ()
+    judged: list[Finding] = []
     if cases:
         found.append(undefined(then, now, pairing, comparable, cases))
         measured = _measured(then, now, pairing, tolerances, comparable, cases, first.dataset)
-        found += findings_of(measured, pairing, tolerances, seed)
-    any_measured = any(one.cases for one in measured)
+        judged = findings_of(measured, pairing, tolerances, seed)
+    any_measured = any(one.outcome is not Outcome.NOT_MEASURED for one in judged)
+    found += judged
     found = [_silent(one) if not any_measured and one.outcome is Outcome.SAME else one
              for one in found]  # fmt: skip
     if cases:

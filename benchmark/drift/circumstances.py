@@ -106,21 +106,23 @@ def definitions(entry: Side, run: Side, gated: Sequence[Quantity]) -> Finding | 
 
 def data(entry: Side, run: Side) -> Finding | None:
     """Whether the images and references are the same; None where a side does not say."""
-    pairs = [
-        (name, *(frozenset(filter(None, (get(r) for r in side.runs))) for side in (entry, run)))
-        for name, get in (
-            ("cases tested on", lambda r: r.record.dataset.fingerprint),
-            ("cases learnt from", lambda r: r.record.dataset.training_fingerprint),
-        )
-    ]
-    # The run may hold some of the entry's folds alone.
-    other = [name for name, then, now in pairs if then and now and not now <= then]
+    told: tuple[tuple[str, Callable[[Run], str]], ...] = (
+        ("cases tested on", lambda r: r.record.dataset.fingerprint),
+        ("cases learnt from", lambda r: r.record.dataset.training_fingerprint),
+    )
+    known, other = False, []
+    for name, get in told:
+        then, now = ({get(r) for r in side.runs if get(r)} for side in (entry, run))
+        known = known or bool(then and now)
+        # The run may hold some of the entry's folds alone.
+        if then and now and not now <= then:
+            other.append(name)
     if other:
         return Finding(
             "method", None, Outcome.CHANGED, subject="data",
             reason=f"The fingerprint of the {' and of the '.join(other)} is another one.",
         )  # fmt: skip
-    if not (pairs[0][1] and pairs[0][2]):
+    if not known:
         return None
     return Finding("method", None, Outcome.SAME, subject="data", gated=False,
                    reason="The fingerprints of the data are the same.")  # fmt: skip

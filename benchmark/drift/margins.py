@@ -98,7 +98,8 @@ def allowance(spread: Spread, n_now: int, alpha: float) -> Floats:
     if not spread.df:
         return np.full_like(spread.sd, np.nan)
     quantile = float(t.ppf(1 - alpha, spread.df))
-    return quantile * spread.sd * np.sqrt(1 / spread.n_seeds + 1 / n_now)
+    found: Floats = quantile * spread.sd * np.sqrt(1 / spread.n_seeds + 1 / n_now)
+    return found
 
 
 def case_allowance(then: Floats, n_now: int, alpha: float, prior_df: float) -> Floats:
@@ -152,18 +153,18 @@ def patient_intervals(
 
 
 def is_regression(
-    loss: Floats, high: Floats, tolerance: Floats, margin: Floats
+    loss: Floats | float, high: Floats | float, tolerance: Floats | float, margin: Floats | float
 ) -> NDArray[np.bool_]:
     """Whether a loss is more than is tolerated, and not shown to be less than the margin.
 
     All arguments broadcast. ``high`` is the upper end of the loss's interval over patients; where
     it is NaN (one patient) nothing is shown, and the tolerance alone decides.
     """
-    found: NDArray[np.bool_] = (loss > tolerance) & ~(high <= margin)
-    return found
+    return np.greater(loss, tolerance) & ~np.less_equal(high, margin)
 
 
-def is_better(loss: Floats, high: Floats, tolerance: Floats) -> NDArray[np.bool_]:
+def is_better(
+    loss: Floats | float, high: Floats | float, tolerance: Floats | float
+) -> NDArray[np.bool_]:
     """Whether a gain is more than is tolerated, and is one for other patients too."""
-    found: NDArray[np.bool_] = (loss < -tolerance) & (high < 0)
-    return found
+    return np.less(loss, np.negative(tolerance)) & np.less(high, 0)

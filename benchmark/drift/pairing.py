@@ -31,7 +31,11 @@ class Pairing:
     @property
     def explains(self) -> str:
         """What a tolerance is made of."""
-        return "tolerated of the same model" if self.exact else "what rounding and seeds explain"
+        return (
+            "what is tolerated of the same model"
+            if self.exact
+            else "what rounding and seeds explain"
+        )
 
 
 def paired_seeds(entry: Side, run: Side) -> Pairing:

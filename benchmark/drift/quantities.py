@@ -8,7 +8,7 @@ has none are judged by how often the region is found in them all the same, ``fal
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from .margins import (
 from .pairing import Pairing
 from .sides import Side, Values
 from .tolerances import Rule, Tolerances
-from .verdict import CaseChange, Finding, Outcome
+from .verdict import CaseChange, Change, Finding, Outcome
 
 __all__ = ["ALARM", "Measured", "findings_of", "measure", "statuses"]
 
@@ -79,12 +79,16 @@ def measure(
     then = entry.of(quantity, cases, pairing.then)
     now = run.of(quantity, cases, pairing.now)
     old, new = then.resolved, now.resolved
-    # What is undefined now counts as the worst that the entry knows of the case: it never drops
-    # out. Where nobody knows a worst value, the finding about statuses says so.
-    new = np.where(np.isnan(new), _worst(then), new)
+    # Where nobody knows a worst value (the reference cannot be read, there is no row), the case
+    # takes no part here; the finding about statuses says that it was lost.
     keep = then.applies & ~(then.empty_reference | now.empty_reference)
     keep &= ~np.isnan(old).any(axis=0) & ~np.isnan(new).any(axis=0)
     better = then.better
+    if rule.capped and better == "lower" and not pairing.exact:
+        found = then.value[:, keep]
+        known = found[~np.isnan(found)]
+        if known.size:
+            old, new = (np.minimum(x, known.max()) for x in (old, new))
     return _measured(quantity, rule, cases, patients, keep, then, now, old, new, better, pairing)
 
 
@@ -117,21 +121,13 @@ def _measured(
         np.array_equal(then.value[:, at], now.value[:, at], equal_nan=True)
         and np.array_equal(then.status[:, at], now.status[:, at])
     )
+    names = tuple(case for case, kept in zip(cases, keep, strict=True) if kept)
     return Measured(
-        quantity, rule, tuple(cases[i] for i in at), patients[at], old[:, at], new[:, at],
+        quantity, rule, names, patients[at], old[:, at], new[:, at],
         tuple(statuses(then.status[:, i]) for i in at),
         tuple(statuses(now.status[:, i]) for i in at),
         better, same,
     )  # fmt: skip
-
-
-def _worst(values: Values) -> Floats:
-    """``(case,)``: the worst that any seed of the entry knows of a case; NaN if none does."""
-    worst = np.where(np.isnan(values.worst), -np.inf, loss_of(values.worst, values.better))
-    size = worst.max(axis=0, initial=-np.inf)
-    at = worst.argmax(axis=0)
-    known: Floats = np.take_along_axis(values.worst, at[None], axis=0)[0]
-    return np.where(np.isfinite(size), known, np.nan)
 
 
 def statuses(column: NDArray[np.object_]) -> str:
@@ -188,40 +184,56 @@ def _finding(
     old, new = (loss_of(v, one.better) for v in (one.then, one.now))
     then, now = (float(np.abs(x).mean()) if one.better == "zero" else float(x.mean())
                  for x in (one.then, one.now))  # fmt: skip
-    loss = mean_loss(old, new)
+    loss = float(mean_loss(old, new))
     low, high = bounds
     sign = -1.0 if one.better == "higher" else 1.0
-    ends = sorted((sign * low, sign * high)) if np.isfinite(low) else (None, None)
-    shared = {
-        "then": then, "now": now, "difference": sign * float(loss) + 0.0, "low": ends[0],
-        "high": ends[1], "margin": one.rule.inferior(then), "n_cases": len(one.cases),
-    }  # fmt: skip
+    ends = sorted((sign * low + 0.0, sign * high + 0.0)) if np.isfinite(low) else (None, None)
+    margin, rounding = one.rule.inferior(then), one.rule.tolerance(then)
+    base = Finding(
+        "method", one.quantity, Outcome.SAME, then, now, sign * loss + 0.0, ends[0], ends[1],
+        margin, rounding, len(one.cases),
+        f"All values of seed {', '.join(map(str, pairing.now))} are the same to the last bit.",
+    )  # fmt: skip
     if one.same:
-        seeds = ", ".join(map(str, pairing.now))
-        return Finding(
-            "method", one.quantity, Outcome.SAME, tolerance=one.rule.tolerance(then),
-            reason=f"All values of seed {seeds} are the same to the last bit.", **shared,
-        )  # fmt: skip
+        return base
     chance, limits = _chance(one, old, new.shape[0], pairing, tolerances, alpha, case_alpha)
     if np.isnan(chance):
-        return Finding(
-            "method", one.quantity, Outcome.NOT_MEASURED, **shared,
+        return replace(
+            base, outcome=Outcome.NOT_MEASURED, tolerance=None,
             reason=f"The entry holds {len(pairing.then)} seed of a method that learns, which says "
             "nothing of how much seeds differ.",
         )  # fmt: skip
-    tolerance = one.rule.tolerance(then) + chance
-    worse = bool(is_regression(loss, np.float64(high), np.float64(tolerance),
-                               np.float64(shared["margin"] or 0.0)))  # fmt: skip
+    tolerance = rounding + chance
+    worse = bool(is_regression(loss, high, tolerance, margin))
     losses = _case_losses(one)
     fallen = (losses > np.maximum(limits, one.rule.case)) & (new.min(axis=0) > old.max(axis=0))
-    outcome, reason = Outcome.EQUAL, _equal(float(loss), tolerance, shared, pairing)
+    base = replace(base, tolerance=tolerance, worst=_worst_cases(one, losses, fallen))
     if worse or fallen.any():
-        outcome, reason = Outcome.REGRESSION, _worse(one, worse, fallen, tolerance, shared, pairing)
-    elif bool(is_better(loss, np.float64(high), np.float64(tolerance))):
-        outcome = Outcome.BETTER
+        return replace(base, outcome=Outcome.REGRESSION,
+                       reason=_worse(one, base, worse, fallen, pairing))  # fmt: skip
+    if not pairing.exact and tolerance >= _room(one, then):
+        return replace(
+            base, outcome=Outcome.NOT_MEASURED,
+            reason=f"Seeds alone explain {_n(tolerance)}, more than there is to lose: nothing can "
+            "be shown. More seeds in the entry would.",
+        )  # fmt: skip
+    if bool(is_better(loss, high, tolerance)):
         reason = f"Better by more than {_n(tolerance)}, {pairing.explains}."
-    return Finding("method", one.quantity, outcome, tolerance=tolerance, reason=reason,
-                   worst=_worst_cases(one, losses, fallen), **shared)  # fmt: skip
+        return replace(base, outcome=Outcome.BETTER, reason=reason)
+    reason = f"The difference is no more than {_n(tolerance)}, {pairing.explains}."
+    if loss > tolerance:
+        reason = (
+            f"Worse by more than {_n(tolerance)}, but by less than the {_n(margin)} that matter, "
+            "as the interval over patients shows."
+        )
+    return replace(base, outcome=Outcome.EQUAL, reason=reason)
+
+
+def _room(one: Measured, then: float) -> float:
+    """The largest loss there can be: overlaps end at 0, shares at 1, distances nowhere."""
+    if one.quantity.metric == ALARM:
+        return 1.0 - then
+    return then if one.better == "higher" and then > 0 else float("inf")
 
 
 def _chance(
@@ -256,7 +268,7 @@ def _worst_cases(
     found = []
     for i in order[: max(_SHOWN, int(fallen.sum()))]:
         if losses[i] > 0:
-            what = "status" if one.status_then[i] != one.status_now[i] else "value"
+            what: Change = "status" if one.status_then[i] != one.status_now[i] else "value"
             found.append(
                 CaseChange(
                     one.cases[i],
@@ -273,29 +285,17 @@ def _worst_cases(
     return tuple(found)
 
 
-def _equal(
-    loss: float, tolerance: float, shared: Mapping[str, float | None], pairing: Pairing
-) -> str:
-    if loss > tolerance:
-        return (
-            f"Worse by more than {_n(tolerance)}, but by less than the {_n(shared['margin'])} that "
-            "matter, as the interval over patients shows."
-        )
-    return f"The difference is no more than {_n(tolerance)}, {pairing.explains}."
-
-
 def _worse(
-    one: Measured, mean: bool, fallen: NDArray[np.bool_], tolerance: float,
-    shared: Mapping[str, float | None], pairing: Pairing,
-) -> str:  # fmt: skip
+    one: Measured, found: Finding, mean: bool, fallen: NDArray[np.bool_], pairing: Pairing
+) -> str:
     parts = []
     if mean:
         parts.append(
-            f"worse by {_n(abs(shared['difference'] or 0.0))} on {shared['n_cases']} cases, where "
-            f"{_n(tolerance)} is {pairing.explains}"
+            f"worse by {_n(abs(found.difference or 0.0))} on {found.n_cases} cases, where "
+            f"{_n(found.tolerance)} is {pairing.explains}"
         )
     if fallen.any():
-        names = [one.cases[i] for i in np.flatnonzero(fallen)]
+        names = [case for case, lost in zip(one.cases, fallen, strict=True) if lost]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         kind = "found where there is none" if one.quantity.metric == ALARM else "lost far more"
         parts.append(f"{len(names)} of {len(fallen)} cases {kind}: {', '.join(names[:3])}{more}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,8 @@ STATUS_NAMES = (ABSENT, *STATUSES)
 #: Cases that a method is tested on.
 _ROLES = ("test", "external")
 _EMPTY_REFERENCE = ("both_empty", "ref_empty")
+#: Never a matter of chance: the method or the engine failed, or gave no answer at all.
+_FAILED = ("error", "no_prediction", "not_applicable", ABSENT)
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
@@ -53,14 +56,20 @@ class Values:
     @property
     def empty_reference(self) -> NDArray[np.bool_]:
         """``(case,)``: whether any seed says that the reference has no such region."""
-        found: NDArray[np.bool_] = np.isin(self.status.astype(str), _EMPTY_REFERENCE).any(axis=0)
-        return found
+        return np.asarray(np.isin(self.status.astype(str), _EMPTY_REFERENCE).any(axis=0))
 
     @property
     def applies(self) -> NDArray[np.bool_]:
         """``(case,)``: whether the quantity applies to the case in any seed."""
         without = np.isin(self.status.astype(str), ("not_applicable", ABSENT))
-        found: NDArray[np.bool_] = ~without.all(axis=0)
+        return ~np.asarray(without.all(axis=0))
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """``(seed, case)``: no row, no answer, an error, or no number though the status is ok."""
+        status = self.status.astype(str)
+        found: NDArray[np.bool_] = np.asarray(np.isin(status, _FAILED))
+        found |= (status == "ok") & np.isnan(self.value)
         return found
 
 
@@ -95,8 +104,8 @@ class Side:
         self, cases: Sequence[str], seeds: Sequence[int]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Indices of the last two axes for these seeds and cases, which this side has."""
-        return np.ix_([self.seeds.index(seed) for seed in seeds],
-                      self.cases.index.get_indexer(pd.Index(cases, dtype=object)))  # fmt: skip
+        rows = np.array([self.seeds.index(seed) for seed in seeds], dtype=np.intp)
+        return rows[:, None], self.cases.index.get_indexer(pd.Index(cases, dtype=object))[None]
 
     def of(self, quantity: Quantity, cases: Sequence[str], seeds: Sequence[int]) -> Values:
         """A quantity of these cases and seeds; :data:`ABSENT` where there is no row."""
@@ -118,11 +127,8 @@ class Side:
             of_seed = [run.record for run in self.runs if run.record.seed == seed]
             files = [(r.fold, r.stages.get("train", {}).get("model")) for r in of_seed]
             told = all(isinstance(model, dict) and model for _, model in files)
-            found[seed] = (
-                sorted((str(fold), sorted(model.items())) for fold, model in files)
-                if told
-                else None
-            )
+            found[seed] = sorted((str(fold), sorted(model.items())) for fold, model in files
+                                 if model is not None) if told else None  # fmt: skip
         return found
 
     @property
@@ -154,8 +160,9 @@ def side_of(runs: Sequence[Run], what: str) -> Side:
                 f"on {run.dataset}) are runs of different experiments.",
                 "Check the seeds and folds of one experiment at a time.",
             )
-        other = seen.setdefault((run.record.seed, run.record.fold), run)
-        if other is not run:
+        other = seen.get((run.record.seed, run.record.fold))
+        seen[run.record.seed, run.record.fold] = run
+        if other is not None:
             raise DataError(
                 f"{other.source} and {run.source} have the same seed {run.record.seed} and fold "
                 f"{run.record.fold}.",
@@ -233,6 +240,6 @@ def _scores(run: Run, cases: pd.Series[str]) -> pd.DataFrame:
     return kept.assign(seed=run.record.seed)
 
 
-def _numbers(column: pd.Series[object]) -> Floats:
+def _numbers(column: pd.Series[Any]) -> Floats:
     """Numbers of a column; what is none, such as a null or a text, is NaN."""
     return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)

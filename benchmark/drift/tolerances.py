@@ -57,6 +57,9 @@ class Rule(_Section):
             it is no more than that (non-inferiority).
         margin_relative: The same as a share of the accepted mean; the larger of both counts.
         case: Loss of a single case that is no collapse.
+        capped: Whether, of models trained anew, no value counts as more than the entry's largest
+            measured one: a miss would else count as the diagonal of the field of view, and one
+            more or less of them would decide alone. Of the same model they count in full.
         gated: Whether the quantity decides; by default the default columns of a leaderboard do.
             With a region given, true adds the quantity.
         reason: Why these numbers.
@@ -71,6 +74,7 @@ class Rule(_Section):
     margin: Amount
     margin_relative: Amount = 0.0
     case: Amount
+    capped: bool = False
     gated: bool | None = None
 
     @model_validator(mode="after")
