@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .verdict import Check, Outcome
-from .wording import case_values, difference, sorted_findings, value, verdict
+from .wording import case_values, difference, harmless, sorted_findings, value, verdict
 
 __all__ = ["commands_stopped", "on_github", "workflow_commands", "write_summary"]
 
@@ -37,7 +37,7 @@ def workflow_commands(checks: Sequence[Check]) -> list[str]:
     lines = []
     room = _MOST if len(failed) <= _MOST else _MOST - 1
     for check, finding in failed[:room]:
-        text = finding.reason or finding.outcome.replace("_", " ")
+        text = harmless(finding.reason or finding.outcome.replace("_", " "))
         text += (
             f"\nthen {value(finding.then)}, now {value(finding.now)} "
             f"({difference(finding.difference)}), {finding.n_cases} cases"
@@ -60,7 +60,10 @@ def workflow_commands(checks: Sequence[Check]) -> list[str]:
 
 
 def _command(kind: str, title: str, message: str, file: Path | None = None) -> str:
-    where = f"file={_property(file.as_posix())}," if file and not file.is_absolute() else ""
+    title = harmless(title)
+    where = (
+        f"file={_property(harmless(file.as_posix()))}," if file and not file.is_absolute() else ""
+    )
     return f"::{kind} {where}title={_property(title)}::{_data(message)}"
 
 

@@ -13,6 +13,7 @@ from .wording import (
     case_values,
     changed_facts,
     finding_cells,
+    harmless,
     outcome,
     shown_cases,
     shown_findings,
@@ -54,7 +55,7 @@ def cell(text: object) -> str:
     GitHub looks for mentions, references and addresses in rendered text: a comment inside
     parts them.
     """
-    out = markdown_cell(text)
+    out = markdown_cell(harmless(text))
     for mark in ("@", "#"):
         out = out.replace(mark, f"{mark}<!-- -->")
     return out.replace("://", ":<!-- -->//").replace("www.", "www<!-- -->.").replace("~", "\\~")

@@ -35,7 +35,8 @@ def text(checks: Sequence[Check], *, whole: bool = False) -> str:
     for check in checks:
         shown, rest = shown_findings(check, None if whole else MOST_ROWS)
         parts.append(
-            f"{harmless(check.method)} on {harmless(check.dataset)}, against {check.entry}\n"
+            f"{harmless(check.method)} on {harmless(check.dataset)}, "
+            f"against {harmless(check.entry)}\n"
             + aligned(FINDING_HEAD, [finding_cells(f) for f in shown], right=range(3, 9))
             + (f"{rest}\n" if rest else "")
         )

@@ -86,7 +86,7 @@ def history_lines(
         axes.set_xticks(shown, [names[i] for i in shown], rotation=40, ha="right",
                         rotation_mode="anchor")  # fmt: skip
         axes.set_xlim(-0.5, len(names) - 0.5)
-        axes.set_ylabel(with_unit(label, unit))
+        axes.set_ylabel(with_unit(plain(label, 60), unit))
         if title:
             axes.set_title(plain(title, 120), loc="left")
         if any(not mark.joined for points in series.values() for mark in points):
