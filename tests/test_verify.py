@@ -23,6 +23,7 @@ from benchmark.nifti import read_labels, write_labels
 from benchmark.plan import resolve
 from benchmark.store import folder_hashes
 from benchmark.submission import intake, submit, verify
+from benchmark.submission.compared import compared
 from benchmark.submission.findings import Outcome
 from benchmark.submission.prints import prints_of, write_prints
 from benchmark.submission.reports import markdown, said
@@ -34,7 +35,7 @@ from benchmark import NoPredictionError
 limit = float((self.model / "threshold.txt").read_text())
 if study.id == "c":
     raise NoPredictionError("nothing found")
-rng = np.random.default_rng([int(limit * 1000), len(study.id)])
+rng = np.random.default_rng([int(limit * 1000), ord(study.id[0])])
 return Segmentation(np.where((image > limit) & (rng.random(image.shape) < 0.8), 3, 0))
 """
 _made: dict[str, Path] = {}
@@ -580,7 +581,7 @@ def _places(content, at=()):
 
 
 @settings(
-    max_examples=60,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -610,8 +611,6 @@ def test_whatever_is_changed_in_the_entry_is_refused_or_told_and_never_crashes(
         except BenchError:
             return
     if found.outcome is Outcome.REPRODUCED:
-        rescored = {run.name: run for run in found.runs}
-        for one in load_entry(_made["sub"] / "entry.json"):
-            same = next((r for r in found.runs if r.record.seed == one.record.seed), None)
-            assert same is not None, rescored
-            assert list(same.scores["value"].dropna()) == list(one.scores["value"].dropna())
+        honest_runs = load_entry(_made["sub"] / "entry.json")
+        for one, other in zip(honest_runs, found.runs, strict=True):
+            assert not [x for x in compared(one, other, "", 0.0) if x is not None]

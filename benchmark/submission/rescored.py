@@ -204,7 +204,12 @@ def _measured(record: RunRecord, rows: dict[str, dict[str, Any]], plan: Plan) ->
     )
     used = {metric.card.name: metric.card for metric in measured(rows)}
     used |= contour_cards() if contours.num_rows else {}
+    # How many images there are in which role is counted here; how long it all took, there.
+    images = plan.folder.marker("score").get("images")
+    scored = {k: v for k, v in record.stages.get("score", {}).items() if k != "images"}
+    stage = scored | ({"images": images} if images else {})
     return {
+        "stages": {**record.stages, **({"score": stage} if stage else {})},
         "metric_cards": {name: card.hash for name, card in sorted(used.items())},
         "totals": {**record.totals, "cases": dict(Counter(row["status"] for row in rows.values()))},
     }
