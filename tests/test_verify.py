@@ -565,6 +565,27 @@ def test_a_run_of_fewer_seeds_or_folds_than_an_entry_needs_is_refused(honest, ch
     assert "2 of the 3 seeds" in reasons(check(honest))
 
 
+def test_folds_are_verified_fold_by_fold(run, plugins, check, tmp_path):
+    body = "rng = np.random.default_rng(1)\n" + (
+        "return Segmentation(np.where((image > 500) & (rng.random(image.shape) < 0.8), 3, 0))"
+    )
+    paths = [run(plugins.method(body), fold=fold, folds=3).path for fold in range(3)]
+    folder = submit(read_runs(paths, ["volume"]), tmp_path / "folds").folder
+    assert sorted(p.name for p in (folder / "predictions").iterdir()) == [
+        "seed-0-fold-0", "seed-0-fold-1", "seed-0-fold-2"
+    ]  # fmt: skip
+    found = check(folder)
+    assert found.outcome is Outcome.REPRODUCED, reasons(found)
+    assert found.predictions == 6
+
+    def swap(content):
+        one, other = (content["runs"][i]["cases"] for i in (0, 1))
+        one["case"], other["case"] = other["case"], one["case"]
+
+    edit(folder, swap)
+    assert "seed 0, fold 0 lacks the case" in reasons(check(folder))
+
+
 _WORDS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(-2, 2), st.just("NaN"),
                    st.text(max_size=4), st.just([]), st.just({}), st.just(["a"]))  # fmt: skip
 
