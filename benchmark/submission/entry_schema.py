@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,11 @@ def check_entry(path: Path) -> None:
     """
     limit = limit_of(ENTRY)
     assert limit is not None
-    entry = checked_model(_Entry, strict_json(path, limit), path)
+    content = strict_json(path, limit)
+    strange = next(_unprintable(content), None)
+    if strange is not None:
+        raise DataError(f"{path} holds the text {strange[:80]!r}, which is not fit to be shown.")
+    entry = checked_model(_Entry, content, path)
     for i, run in enumerate(entry.runs):
         at = f"{path}: runs.{i}"
         if {"method", "dataset", "group"} - set(run.record.model_extra or {}):
@@ -105,6 +110,20 @@ def check_entry(path: Path) -> None:
             _check_series(series, n, at)
         for facts in [*run.record.stages.values(), run.record.totals]:
             _check_numbers(facts, at)
+
+
+def _unprintable(content: Any) -> Iterator[str]:
+    """Texts with what a terminal or a page would act on: escapes, marks that turn the writing."""
+    if isinstance(content, str):
+        if not content.replace("\n", "").replace("\t", "").isprintable():
+            yield content
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from _unprintable(key)
+            yield from _unprintable(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from _unprintable(value)
 
 
 def _check_cases(cases: dict[str, list[_Cell]], at: str) -> None:
