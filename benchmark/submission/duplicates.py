@@ -13,8 +13,8 @@ differ, averaged over slices. Of EMIDEC's 64 patients the 2,016 pairs of differe
 The simulated patients of ``lge`` have torsos from one model and lie closer: 0.179 at least in 4,560
 pairs, and those of ``mapping`` 0.208 in 19,800. So the threshold is 0.15: below every pair of
 different patients and above every copy that was not turned by a few degrees or cut into. Windowed
-maps of ``mapping``, whose few slices are hashed with little around the heart, reach 0.176, and one
-in four such copies is missed there.
+maps of ``mapping``, which show little around the heart, reach 0.176: one in seven such copies is
+missed there.
 """
 
 from __future__ import annotations

@@ -116,6 +116,9 @@ def _declared(found: Lint, path: Path, tested: Sequence[CasePrint], name: str) -
         found.leaks += [
             Leak("case", place_of(here[p.id]), place_of(p)) for p in theirs if p.id in here
         ]
-        theirs = [p for p in theirs if p.id not in here]
-    found.leaks += leaks_between(tested, theirs)
+    found.leaks += [
+        leak
+        for leak in leaks_between(tested, theirs)
+        if told.dataset != name or leak.one.case != leak.other.case
+    ]
     return len(told.cases)

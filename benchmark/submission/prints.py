@@ -100,9 +100,12 @@ def print_of(case: Case, patient: str, role: str) -> CasePrint:
     """The print of one loaded case."""
     target = case.study.target
     tiles = _tiles(target, case.reference.labels)
+    # Two in which nothing is drawn are no copies of each other.
+    drawn = bool(case.reference.contours) or bool(np.any(case.reference.labels))
+    reference = of_segmentation(case.reference) if drawn else ""
     return CasePrint(
-        case.study.id, patient, role, _voxels_hash(target), of_segmentation(case.reference),
-        tiles, np.array([hash_bits(tile) for tile in tiles], dtype=bool).reshape(-1, BITS),
+        case.study.id, patient, role, _voxels_hash(target), reference, tiles,
+        np.array([hash_bits(tile) for tile in tiles], dtype=bool).reshape(-1, BITS),
     )  # fmt: skip
 
 

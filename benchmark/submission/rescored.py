@@ -204,10 +204,29 @@ def _measured(record: RunRecord, rows: dict[str, dict[str, Any]], plan: Plan) ->
     )
     used = {metric.card.name: metric.card for metric in measured(rows)}
     used |= contour_cards() if contours.num_rows else {}
+    # Images that are tested on are counted here; of those learnt from, the count is theirs.
+    told = _counted(record.stages.get("score", {}).get("images"))
+    images = {**told, **plan.folder.marker("score").get("images", {})}
+    scored = {k: v for k, v in record.stages.get("score", {}).items() if k != "images"}
+    stage = scored | ({"images": images} if images else {})
     return {
+        "stages": {**record.stages, **({"score": stage} if stage else {})},
         "metric_cards": {name: card.hash for name, card in sorted(used.items())},
         "totals": {**record.totals, "cases": dict(Counter(row["status"] for row in rows.values()))},
     }
+
+
+def _counted(images: Any) -> dict[str, Any]:
+    """What a stranger says of how many images were learnt from, where it is that."""
+    found = {}
+    for role, maps in images.items() if isinstance(images, dict) else ():
+        whole = isinstance(maps, dict) and all(
+            isinstance(thirds, dict) and all(type(n) is int and n >= 0 for n in thirds.values())
+            for thirds in maps.values()
+        )
+        if role in ("train", "validation") and whole:
+            found[role] = maps
+    return found
 
 
 def _plan(run: Run, folder: Path, here: Here, split: Split) -> Plan:

@@ -36,12 +36,12 @@ from .claims import (
 )
 from .compared import compared
 from .declared import check_declared
+from .entry_schema import check_entry
 from .findings import Verification
 from .intake import take_in
-from .layout import CARD, ENTRY, MANIFEST, PRINTS, limit_of, run_folder
+from .layout import CARD, ENTRY, MANIFEST, PRINTS, run_folder
 from .manifest import read_manifest
 from .rescored import Here, UnfitError, check_prediction, held, rescore
-from .strict import strict_json
 from .suspicions import suspicions
 
 __all__ = ["verify"]
@@ -144,17 +144,8 @@ def _entry(path: Path) -> list[Run]:
     Raises:
         DataError: It is damaged or forged beyond reading.
     """
-    limit = limit_of(ENTRY)
-    assert limit is not None
-    strict_json(path, limit)
-    runs = load_entry(path)
-    if not runs:
-        raise DataError(f"{path} holds no run.")
-    for run in runs:
-        for column in ("case", "patient", "role", "status"):
-            if column not in run.cases or not all(isinstance(v, str) for v in run.cases[column]):
-                raise DataError(f"{path}: its case table has no {column} for each case.")
-    return runs
+    check_entry(path)
+    return load_entry(path)
 
 
 def _dataset(spec: str, data_root: Path | None, *, named: bool) -> Resolved:
