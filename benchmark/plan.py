@@ -26,7 +26,12 @@ __all__ = ["Plan", "Resolved", "RunRequest", "prepare", "resolve", "trainer_of"]
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run as a user asks for it."""
+    """One run as a user asks for it.
+
+    Attributes:
+        expected: The folder in ``runs`` that the run has, once it was begun: whoever does one of
+            its steps and comes to another one refuses. Empty before.
+    """
 
     method: str
     dataset: str
@@ -43,6 +48,7 @@ class RunRequest:
     pictures: bool = True
     probabilities: bool = False
     evaluate: tuple[Role, ...] = EVALUATED
+    expected: str = ""
 
 
 @dataclass(frozen=True)

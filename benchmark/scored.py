@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,7 +31,6 @@ from .nifti import read_labels
 from .parquet import table_writer, write_table
 from .plugins import Dataset
 from .probabilities import PREFIX, read_probabilities
-from .progress import Reporter
 from .reader_scoring import score_readers
 from .relaxation import map_of
 from .scoring import TABLES, CaseScores, ScoreTask, arrow_schema, score_case, unreadable_case
@@ -40,7 +40,7 @@ from .types import Case, Contour, Region
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["measured", "score"]
+__all__ = ["Scoring", "join", "measured", "score_one", "scoring_of", "unscored"]
 
 Rows = Mapping[str, dict[str, Any]]
 
@@ -51,38 +51,95 @@ def _code() -> str:
                      "metrics": metrics_hash()})  # fmt: skip
 
 
-def score(plan: Plan, rows: dict[str, dict[str, Any]], reporter: Reporter) -> None:
-    """Score every evaluated case and write ``scores``, ``counts`` and ``features``."""
-    folder = plan.folder
+@dataclass(frozen=True)
+class Scoring:
+    """What the tables of a run are made from.
+
+    Attributes:
+        rows: The facts of every prediction, by case.
+        maps: Regions that have probabilities.
+        definitions: Hash of what is measured.
+        keys: Key of each case's part.
+        key: Of all of them.
+    """
+
+    rows: Rows
+    maps: frozenset[Region]
+    definitions: str
+    keys: Mapping[str, str]
+    key: str
+
+
+def scoring_of(plan: Plan, rows: Rows) -> Scoring:
+    """What there is to score, given what the predictions left."""
     maps, definitions = _maps(rows), definitions_hash(m.card.name for m in measured(rows))
     keys = {i: _case_key(plan, i, row, definitions, maps) for i, row in rows.items()}
     key = combined({"cases": keys, "definitions": definitions})
-    parts = folder.path / "parts"
-    if folder.done("score", key) and folder.marker("score").get("tables") == _hashes(folder):
+    return Scoring(rows, maps, definitions, keys, key)
+
+
+def unscored(plan: Plan, scoring: Scoring) -> list[str]:
+    """Ids of the cases whose rows are neither in the tables nor kept beside them."""
+    if _joined(plan.folder, scoring):
+        return []
+    parts = plan.folder.path / "parts"
+    return [i for i, key in scoring.keys.items() if not _kept_part(parts, key)]
+
+
+def score_one(plan: Plan, scoring: Scoring, case_id: str) -> None:
+    """Score a case into its part.
+
+    Raises:
+        DataError: The case, or its prediction, can no longer be read.
+    """
+    scores = _score_case(plan, case_id, scoring.rows[case_id], scoring.maps)
+    parts = plan.folder.path / "parts"
+    for table, columns in TABLES.items():
+        path = _part(parts, scoring.keys[case_id], table)
+        write_table(path, arrow_schema(columns), getattr(scores, table))
+
+
+def join(plan: Plan, scoring: Scoring, seconds: float, told: Callable[[str], None]) -> None:
+    """Write ``scores``, ``counts`` and ``features`` of the parts; nothing where they are there.
+
+    Args:
+        plan: The run.
+        scoring: What they are made from; each case has its part.
+        seconds: What scoring the cases took.
+        told: Called with each case that is read.
+    """
+    folder, parts = plan.folder, plan.folder.path / "parts"
+    if _joined(folder, scoring):
         shutil.rmtree(parts, ignore_errors=True)  # left by a kill just before the end
         return
     started = time.perf_counter()
-    waiting = [i for i in rows if not all(_part(parts, keys[i], t).is_file() for t in TABLES)]
-    if waiting:
-        with reporter.stage("score", len(waiting)) as advance:
-            for case_id in waiting:
-                scores = _score_case(plan, case_id, rows[case_id], maps)
-                for table, columns in TABLES.items():
-                    path = _part(parts, keys[case_id], table)
-                    write_table(path, arrow_schema(columns), getattr(scores, table))
-                advance(case_id)
     # From here on the tables may be of two scorings: no reader takes a run without a record.
     folder.withdraw("score")
     for table, columns in TABLES.items():
         with table_writer(folder.path / f"{table}.parquet", arrow_schema(columns)) as writer:
-            for case_id in rows:
-                writer.append(_rows(_part(parts, keys[case_id], table)))
-    images = image_counts(plan, lambda case_id: _loaded(plan.dataset, case_id))
+            for key in scoring.keys.values():
+                writer.append(_rows(_part(parts, key, table)))
+
+    def load(case_id: str) -> Case:
+        told(case_id)
+        return _loaded(plan.dataset, case_id)
+
+    images = image_counts(plan, load)
     folder.finish(
-        "score", key, seconds=round(time.perf_counter() - started, 3), cases=len(rows),
-        tables=_hashes(folder), **({"images": images} if images else {}),
+        "score", scoring.key, seconds=round(seconds + time.perf_counter() - started, 3),
+        cases=len(scoring.rows), tables=_hashes(folder), **({"images": images} if images else {}),
     )  # fmt: skip
     shutil.rmtree(parts, ignore_errors=True)
+
+
+def _joined(folder: RunFolder, scoring: Scoring) -> bool:
+    """Whether the tables are those of this very scoring."""
+    done = folder.done("score", scoring.key)
+    return done and folder.marker("score").get("tables") == _hashes(folder)
+
+
+def _kept_part(parts: Path, key: str) -> bool:
+    return all(_part(parts, key, table).is_file() for table in TABLES)
 
 
 def _hashes(folder: RunFolder) -> dict[str, str]:
