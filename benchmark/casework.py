@@ -17,6 +17,7 @@ from .journal import KEY
 from .labels import LabelMap
 from .metrics.cards import definitions_hash
 from .nifti import read_labels
+from .plain import told
 from .probabilities import StoredProbabilities
 from .references import References, file_stamp
 from .scoring import CaseScores, ScoreTask, score_case, unreadable_case
@@ -95,8 +96,8 @@ class Work:
         """Read a case; what cannot be read becomes its fault."""
         try:
             reference = self.source.load(case)
-        except BenchError as error:
-            return ReadCase(case, None, error.problem)
+        except Exception as error:
+            return ReadCase(case, None, _fault(error, f"the reference of {case!r}"))
         task: dict[str, Any] = {
             "case": case,
             "annotates": self.source.annotates,
@@ -116,8 +117,8 @@ class Work:
             contours = () if path is None else read_contours(path, shape)
             drawn = _prediction(self.found.get(case), self.codes, reference.grid)
             task["compared_contours"] = contours
-        except BenchError as error:
-            fault = error.problem
+        except Exception as error:
+            fault = _fault(error, str(self.found.get(case)))
         if fault:
             task |= {"status": "error", "message": fault}
         elif drawn is None:
@@ -140,6 +141,17 @@ class Work:
             probabilities=() if self.maps is None else self.maps.files,
             contours=self.source.contoured(case.id),
         )  # fmt: skip
+
+
+def _fault(error: Exception, what: str) -> str:
+    """Why a case cannot be read.
+
+    A file may break a reader in a way that nobody has thought of: its own case is the price, never
+    the others.
+    """
+    if isinstance(error, BenchError):
+        return error.problem
+    return f"{what} cannot be read: {type(error).__name__}: {told(error)}"
 
 
 def _prediction(path: Path | None, codes: LabelMap, expected: Grid) -> Labels | None:

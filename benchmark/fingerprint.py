@@ -95,7 +95,7 @@ def _loaded(dataset: Dataset, case_id: str) -> Case:
 def _remembered(cache: Path, identity: str) -> dict[str, Any]:
     try:
         content = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}  # absent or half written by something else: hashing again is always right
     if not isinstance(content, dict) or content.get("identity") != identity:
         return {}

@@ -6,7 +6,7 @@ start a line that looks like ours, nor paint the terminal, nor fill it.
 
 from __future__ import annotations
 
-__all__ = ["LONGEST", "one_line", "told"]
+__all__ = ["LONGEST", "one_line", "printable", "told"]
 
 #: Characters of a message that are shown; the whole of it is in the log, where there is one.
 LONGEST = 500
@@ -21,9 +21,16 @@ def one_line(text: str, longest: int = LONGEST) -> str:
     """
     start = text[: 4 * longest]  # of a message of a gigabyte the rest is never looked at
     flat = " ".join(start.split())
-    shown = "".join(c if c.isprintable() else _escaped(c) for c in flat)
+    shown = printable(flat)
     cut = len(text) > len(start) or len(shown) > longest
     return f"{shown[:longest]}... ({len(text):,} characters)" if cut else shown
+
+
+def printable(text: str) -> str:
+    """``text`` with everything escaped that is neither printable nor the end of a line."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
 
 
 def _escaped(character: str) -> str:

@@ -12,10 +12,13 @@ import pandas as pd
 
 from .errors import DataError
 from .record import RunRecord
+from .types import checked_id
 
 __all__ = ["Run", "checked_run", "current", "find_runs", "load_run", "ordered", "tested",
            "unique_labels"]  # fmt: skip
 
+#: Columns of numbers; those of the others that a reader needs hold text.
+_NUMBERS = ("slice", "value")
 FEATURE_COLUMNS = ("case", "source", "level", "slice", "feature", "value", "status", "unit")
 
 
@@ -136,11 +139,17 @@ def checked_run(run: Run) -> Run:
     """``run``, if its tables fit each other.
 
     Raises:
-        DataError: A case is there twice, or a score is of a case that is not in the case table.
+        DataError: A case is there twice or has an impossible id, or a score is of a case that is
+            not in the case table.
     """
     twice = run.cases["case"][run.cases["case"].duplicated()]
     if len(twice):
         raise DataError(f"{run.source}: case {twice.iloc[0]!r} is twice in its case table.")
+    for case in run.cases["case"]:
+        try:
+            checked_id(case)  # pictures are called by it
+        except DataError as error:
+            raise DataError(f"{run.source}: {error.problem}", "Score the run again.") from None
     for what, frame in (("score", run.scores), ("feature", run.features)):
         strange = frame["case"][~frame["case"].isin(run.cases["case"])]
         if len(strange):
@@ -190,11 +199,15 @@ def _read_parquet(
         frame = pd.read_parquet(path, engine="pyarrow", filters=filters)
     except FileNotFoundError:
         raise DataError(f"{path} is missing.", "Start the run again: it continues.") from None
-    except (OSError, ValueError) as error:  # pyarrow's errors are one or the other
+    except (OSError, ValueError, TypeError, NotImplementedError) as error:  # pyarrow's are these
         raise DataError(f"{path} cannot be read: {error}.", "Score the run again.") from error
     missing = [name for name in needed if name not in frame]
     if missing:
         raise DataError(f"{path} lacks the columns {', '.join(missing)}.", "Score the run again.")
+    for name in needed:
+        if (name in _NUMBERS) != pd.api.types.is_numeric_dtype(frame[name]) and len(frame):
+            what = f"holds {frame[name].dtype} in the column {name}"
+            raise DataError(f"{path} {what}.", "Score the run again.")
     return frame
 
 
