@@ -12,8 +12,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from .errors import PluginError
 from .record import RunRecord
 
-__all__ = ["Begun", "Finished", "RunResult", "begun_of", "finished_of", "ids_of", "row_of",
-           "seconds_of"]  # fmt: skip
+__all__ = ["Begun", "Finished", "RunResult", "begun_of", "finished_of", "ids_of", "names_of",
+           "row_of", "seconds_of", "yes_of"]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -91,6 +91,7 @@ _CONFIG = ConfigDict(allow_inf_nan=False)
 _BEGUN = TypeAdapter(Begun)
 _FINISHED = TypeAdapter(Finished)
 _IDS = TypeAdapter(list[str])
+_YES = TypeAdapter(bool)
 _ROW = TypeAdapter(_Row)
 _SECONDS = TypeAdapter(float, config=_CONFIG)
 
@@ -123,6 +124,16 @@ def ids_of(reply: Any, known: Collection[str]) -> list[str]:
     if strange or len(set(ids)) != len(ids):
         raise _rubbish("unpredicted or unscored", f"{sorted(strange)[:3] or 'a case twice'}")
     return ids
+
+
+def names_of(reply: Any) -> set[str]:
+    """The reply to ``parameters``."""
+    return set(_checked("parameters", _IDS, reply))
+
+
+def yes_of(reply: Any) -> bool:
+    """The reply to ``trains``."""
+    return _checked("trains", _YES, reply)
 
 
 def row_of(reply: Any) -> str:

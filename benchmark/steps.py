@@ -16,15 +16,17 @@ from typing import Any
 
 from . import predicted, scored
 from .errors import DataError
-from .plan import Plan, RunRequest, prepare
+from .parameters import parse_spec
+from .plan import Plan, RunRequest, prepare, resolve
 from .plugins import Method
 from .progress import Reporter
 from .recorded import recorded
+from .registry import find, plugin_class
 from .replies import Begun, Finished
 from .trained import train
 
-__all__ = ["STEPS", "Begun", "begin", "finish", "give_up", "predict_step", "score_step",
-           "train_step", "unpredicted", "unscored"]  # fmt: skip
+__all__ = ["STEPS", "Begun", "begin", "finish", "give_up", "parameters", "predict_step",
+           "score_step", "train_step", "trains", "unpredicted", "unscored"]  # fmt: skip
 
 #: Plans that are kept by a process.
 _KEPT = 4
@@ -82,6 +84,27 @@ def _check(request: RunRequest, plan: Plan) -> None:
             "share the run.",
             "Let them have the same of each, and start the run again.",
         )
+
+
+def parameters(request: RunRequest, reporter: Reporter = _SILENT) -> list[str]:
+    """Names of the method's parameters; what else the request says is not looked at.
+
+    Raises:
+        UsageError, PluginError: There is no such method, or it cannot be loaded.
+    """
+    info = find("methods", parse_spec(request.method).name)
+    return sorted(plugin_class(info).model_fields)
+
+
+def trains(request: RunRequest, reporter: Reporter = _SILENT) -> bool:
+    """Whether the method, with its settings, has a training stage.
+
+    Raises:
+        UsageError, PluginError: It cannot be loaded, or the settings do not fit it.
+    """
+    method = resolve("methods", request.method, request.settings, request.profile).plugin
+    assert isinstance(method, Method)
+    return method.trains
 
 
 def begin(request: RunRequest, reporter: Reporter = _SILENT) -> Begun:
@@ -194,6 +217,6 @@ def _scoring(kept: _Kept, case: str) -> scored.Scoring:
 STEPS: Mapping[str, Callable[..., Any]] = {
     step.__name__: step
     for step in (
-        begin, train_step, unpredicted, predict_step, give_up, unscored, score_step, finish,
+        parameters, trains, begin, train_step, unpredicted, predict_step, give_up, unscored, score_step, finish,
     )
 }  # fmt: skip
