@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Profile", "Runs", "Split", "Threads"]
+from ..limits import Limits
+
+__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Memory", "Profile", "Runs", "Split",
+           "Threads", "Timeout", "TrainTimeout", "limits_of"]  # fmt: skip
 
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")]
 DataRoot = Annotated[
@@ -23,3 +26,18 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by default all there are.")]
 Runs = Annotated[Path, typer.Option(help="Where results are kept and found again.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Timeout = Annotated[
+    float, typer.Option(min=0, help="Seconds that a case may take to be predicted; 0: no limit.")
+]
+TrainTimeout = Annotated[
+    float, typer.Option(min=0, help="Seconds that a training may take; 0: no limit.")
+]
+Memory = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="GB that a run may hold; by default 90 % of what is available."),
+]
+
+
+def limits_of(timeout: float, train_timeout: float, memory: float | None) -> Limits:
+    """The limits that these options mean."""
+    return Limits(timeout or None, train_timeout or None, memory and memory * 1024)
