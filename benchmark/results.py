@@ -12,7 +12,6 @@ import pandas as pd
 
 from .errors import DataError
 from .record import RunRecord
-from .types import checked_id
 
 __all__ = ["Run", "checked_run", "current", "find_runs", "load_run", "ordered", "tested",
            "unique_labels"]  # fmt: skip
@@ -139,17 +138,11 @@ def checked_run(run: Run) -> Run:
     """``run``, if its tables fit each other.
 
     Raises:
-        DataError: A case is there twice or has an impossible id, or a score is of a case that is
-            not in the case table.
+        DataError: A case is there twice, or a score is of a case that is not in the case table.
     """
     twice = run.cases["case"][run.cases["case"].duplicated()]
     if len(twice):
         raise DataError(f"{run.source}: case {twice.iloc[0]!r} is twice in its case table.")
-    for case in run.cases["case"]:
-        try:
-            checked_id(case)  # pictures are called by it
-        except DataError as error:
-            raise DataError(f"{run.source}: {error.problem}", "Score the run again.") from None
     for what, frame in (("score", run.scores), ("feature", run.features)):
         strange = frame["case"][~frame["case"].isin(run.cases["case"])]
         if len(strange):
