@@ -17,6 +17,7 @@ import numpy as np
 
 from .contours.files import checked_contours
 from .errors import BenchError, DataError
+from .plain import told
 from .plugins import Dataset
 from .store import write_json
 from .types import Case, Segmentation, Study, Volume
@@ -66,10 +67,10 @@ def fingerprints(
                 if stamp:
                     known[case_id] = {"stamp": stamp, **asdict(found[case_id])}
                     changed = True
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # a stranger's data set may raise anything, and one bad case must not stop the others
             name = "" if isinstance(error, BenchError) else f"{case_id}: {type(error).__name__}: "
-            found[case_id] = Fingerprint("", "", error=f"{name}{error}")
+            found[case_id] = Fingerprint("", "", error=f"{name}{told(error)}")
         advance(case_id)
     if changed:
         write_json(cache, {"identity": identity, "cases": known})
