@@ -144,7 +144,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, *words: str | Path, timeout: float = 240, **environment: str) -> Done:
+    def __call__(self, *words: str | Path, timeout: float = 1500, **environment: str) -> Done:
         here = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **environment}
         done = subprocess.run(
             [sys.executable, "-m", "benchmark", *map(str, words)],
