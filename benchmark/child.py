@@ -30,6 +30,8 @@ __all__ = ["serve"]
 
 #: Seconds between two signs of progress that are sent.
 _RARELY = 0.05
+#: Bytes of address space that are no memory: stacks of threads, arenas, what is never touched.
+_SPACE = 2 * 2**30
 #: ``fcntl(2)``: the signal that a pipe's end sends. Not in Python's module on 3.11.
 _F_SETSIG = 10
 
@@ -135,7 +137,8 @@ def _limit_memory(memory: int | None) -> None:
 
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     with suppress(ValueError, OSError):
-        soft = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+        soft = memory + _SPACE
+        soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 

@@ -35,6 +35,7 @@ __all__ = ["Confined", "Gone", "Limits"]
 
 #: Steps in which a method's code computes; what they leave behind is kept out of the others.
 _TOUCHING = ("train_step", "predict_step")
+_ASKING = ("parameters", "trains")
 _SCORING = ("unscored", "score_step", "finish")
 
 
@@ -76,7 +77,7 @@ class Confined:
             Gone: The child crashed, took too long or too much, or said what it should not; or the
                 step raised something else.
         """
-        run = _identity(request)
+        run = "" if step in _ASKING else _identity(request)
         if run != self._run or (self._touched and step in _SCORING):
             self.close()
         if self._child is None:

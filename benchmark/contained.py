@@ -12,6 +12,10 @@ from .errors import BenchError
 
 __all__ = ["Contained"]
 
+#: Characters of a message that tables hold, and of a text that the log does.
+_SHOWN = 1000
+_LOGGED = 2**20
+
 
 class Contained:
     """The log of one run.
@@ -44,11 +48,31 @@ class Contained:
             notes = getattr(error, "__notes__", [])
             for note in notes:
                 self.note(where, note)
-            return f"{error} What it printed is in {self.path}." if notes else str(error)
+            # the log by its name: this gets into tables, which may be read elsewhere
+            more = f" What it printed is in {self.path.name}." if notes else ""
+            return _cut(str(error)) + more
         self.note(where, "".join(traceback.format_exception(error)))
-        return f"{type(error).__name__}: {error}"
+        return _cut(f"{type(error).__name__}: {_message(error)}")
 
     def note(self, where: str, text: str) -> None:
         """Append to the log."""
-        with self.path.open("a", encoding="utf-8") as log:
+        if len(text) > _LOGGED:
+            text = f"{text[:_LOGGED]}... ({len(text)} characters)"
+        # a stranger's text may hold half a character
+        with self.path.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"--- {where}\n{text.rstrip()}\n")
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a stranger's __str__ may raise anything
+        return "its message cannot be shown"
+
+
+def _cut(text: str) -> str:
+    """A message for a table: of a size for it, and of whole characters."""
+    whole = text.encode(errors="backslashreplace").decode()
+    if len(whole) <= _SHOWN:
+        return whole
+    return f"{whole[:_SHOWN]}... ({len(whole)} characters; see plugin.log)"

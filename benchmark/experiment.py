@@ -76,7 +76,7 @@ def expand(
             if key in fields[spec] or key not in everywhere
         }
         one = replace(request, method=spec, settings=settings)
-        repeated = len(methods) == len(seeds) == 1 or yes_of(ask("trains", one))
+        repeated = yes_of(ask("trains", one))
         for seed in seeds if repeated else seeds[:1]:
             runs += [
                 replace(one, seed=seed, fold=fold, folds=folds)

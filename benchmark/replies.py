@@ -128,7 +128,8 @@ def ids_of(reply: Any, known: Collection[str]) -> list[str]:
 
 def names_of(reply: Any) -> set[str]:
     """The reply to ``parameters``."""
-    return set(_checked("parameters", _IDS, reply))
+    names = _checked("parameters", _IDS, reply)
+    return set(names)
 
 
 def yes_of(reply: Any) -> bool:

@@ -584,16 +584,16 @@ def test_a_file_of_contours_that_was_touched_is_predicted_again(
 def test_a_run_stops_at_a_file_of_contours_that_was_changed_under_it(
     run: Run, contoured: Contoured, monkeypatch: Any
 ) -> None:
-    from benchmark import runner
+    from benchmark.steps import STEPS, score_step
 
     method, dataset = contoured.method(f"{LABELS}, {BOTH}"), contoured.dataset()
-    score_stage = runner.score
 
-    def tampered(plan: Any, rows: Any, reporter: Any) -> None:
-        (plan.folder.path / "predictions/contours/a.json").write_text('[[0, "epi", [[1, "x"]]]]')
-        score_stage(plan, rows, reporter)
+    def tampered(request: Any, case: str, reporter: Any) -> float:
+        path = request.runs / request.expected / "predictions/contours/a.json"
+        path.write_text('[[0, "epi", [[1, "x"]]]]')
+        return score_step(request, case, reporter)
 
-    monkeypatch.setattr(runner, "score", tampered)
+    monkeypatch.setitem(STEPS, "score_step", tampered)
     with pytest.raises(DataError, match=r"a\.json holds no contours: entry 0: a point is"):
         run(method, dataset)
 

@@ -206,7 +206,9 @@ def test_a_record_withdrawn_by_a_scoring_as_long_as_the_first_is_written_again(
     run: Run, plugins: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Equal to the record that was read before, down to the milliseconds it holds."""
-    monkeypatch.setattr("benchmark.scored.time", SimpleNamespace(perf_counter=lambda: 0.0))
+    for module in ("scored", "steps"):
+        clock = SimpleNamespace(perf_counter=lambda: 0.0)
+        monkeypatch.setattr(f"benchmark.{module}.time", clock)
     method = plugins.method()
     first = run(method)
     (first.path / "scores.parquet").unlink()

@@ -102,6 +102,9 @@ def run_command(
             results.append(contained(one, limits, reporter))
         except UsageError:
             raise  # what does not fit one run is unlikely to fit the next
+        except KeyboardInterrupt:  # of which the parser makes an exit code, and no word
+            line("\nInterrupted. What is finished is kept; the same command goes on.", error=True)
+            raise
         except BenchError as error:
             if len(requests) == 1 and not failures:
                 raise
@@ -170,6 +173,8 @@ def _expanded(
     with asking(limits) as asked:
 
         def ask(step: str, one: RunRequest) -> Any:
+            if step == "trains" and len(methods) == len(seeds) == 1:
+                return True  # nothing depends on it: the run itself loads the method
             try:
                 return asked(step, one)
             except PluginError as error:
