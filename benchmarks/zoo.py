@@ -157,7 +157,7 @@ KINDS: dict[str, Callable[[], Iterator[Row]]] = {
 
 
 def main() -> None:
-    """Print the table as Markdown, a kind as soon as it is done; exit 1 where others were harmed."""
+    """Print the table as Markdown; exit 1 where a specimen harmed others."""
     from benchmark.plain import one_line
     from benchmark.text import markdown_cell
 
