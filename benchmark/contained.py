@@ -73,7 +73,7 @@ def _message(error: BaseException) -> str:
 
 def _cut(text: str) -> str:
     """A message for a table: one line, of a size for it, with nothing that a terminal acts on."""
-    whole = one_line(text, max(len(text), 1))
+    whole = one_line(text, 10 * len(text) + 1)  # the longest escape is of 10 letters
     if len(whole) <= _SHOWN:
         return whole
     return f"{whole[:_SHOWN]}... ({len(whole)} characters; see plugin.log)"

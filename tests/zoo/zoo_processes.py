@@ -70,11 +70,11 @@ LEAVING = [
         "    threading.Thread(target=time.sleep, args=(600,)).start()")),
     Specimen("exit_handler", "Waits for ever when its process ends",
              answer="import atexit\natexit.register(time.sleep, 600)"),
-    Specimen("closes_stdout", "Closes file descriptors 1 and 2",
-             answer="os.close(1)\nos.close(2)"),
     Specimen("floods", "Prints 100 MB past sys.stdout", answer=(
         "for _ in range(100):\n    os.write(1, b'f' * 1_000_000)")),
     Specimen("niceness", "Takes a priority that none can be lower than", answer="os.nice(19)"),
+    Specimen("closes_stdout", "Closes file descriptors 1 and 2",
+             answer="os.close(1)\nos.close(2)"),
 ]  # fmt: skip
 
 #: Methods that do it while they are imported.
