@@ -82,15 +82,14 @@ ANSWERS = [
     Specimen("forged", "Returns a Segmentation whose checks were passed by", "Labels are integers",
              "made = Segmentation(labels)\nobject.__setattr__(made, 'labels', labels * 0.5)\n"
              "return made"),
-    Specimen("shifty", "Returns labels that are others at each look", "not canonical|changes",
-             "return Shifty(labels)",
-             "class Shifty(Segmentation):\n    looks = 0\n"
+    Specimen("shifty", "Returns labels that are others at the second look", "not canonical",
+             "made = Shifty(labels)\nShifty.looks = 0\nreturn made",
+             "class Shifty(Segmentation):\n    looks = -1000\n"
              "    def __getattribute__(self, name):\n"
              "        value = super().__getattribute__(name)\n"
-             "        if name == 'labels' and value is not None:\n"
-             "            Shifty.looks += 1\n"
-             "            return value if Shifty.looks < 8 else value + 9\n"
-             "        return value"),
+             "        if name != 'labels' or value is None:\n            return value\n"
+             "        Shifty.looks += 1\n"
+             "        return value if Shifty.looks < 2 else value + 9"),
     Specimen("other_study", "Answers for another, larger study", r"shape \(5, 5, 5\)",
              "return Segmentation(np.zeros((5, 5, 5), np.uint8))"),
     # -- probabilities and contours
