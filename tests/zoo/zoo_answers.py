@@ -30,7 +30,7 @@ ANSWERS = [
              "    def __reduce__(self):\n        raise TypeError('never')"),
     Specimen("shouts", "Raises with a message of 100 MB", "ValueError: xxxx",
              "raise ValueError('x' * 100_000_000)"),
-    Specimen("paints", "Raises with ANSI escapes and line ends in its message", "ValueError: red",
+    Specimen("paints", "Raises with ANSI escapes and line ends in its message", "ValueError: .*red",
              r"raise ValueError('\x1b[31mred\x1b[0m\nerror: fake line\r\x07over\u2028\u202e')"),
     Specimen("surrogates", "Raises with what is no Unicode in its message", "ValueError: half",
              r"raise ValueError('half \udc80 \ud800')"),
