@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ import pyarrow as pa
 from .atomic import replacing, unwritable
 from .parquet import TableWriter, columns_of
 from .scoring import SCORES, TABLES, CaseScores, arrow_schema
+from .text import csv_cell
 
 __all__ = ["NAMES", "PRESETS", "ScoreFiles", "decoded", "encoded"]
 
@@ -32,7 +33,7 @@ _SIZES = struct.Struct(f"<{1 + len(TABLES)}Q")
 
 def encoded(scores: CaseScores) -> bytes:
     """The rows of a case: its lines of the CSV, and its part of each table."""
-    parts = [_lines(row.values() for row in scores.scores)]
+    parts = [_lines(map(_shown, scores.scores))]
     for name, columns in TABLES.items():
         table = columns_of(getattr(scores, name), arrow_schema(columns))
         stream = pa.BufferOutputStream()
@@ -113,6 +114,12 @@ class ScoreFiles:
         self._csv.write(lines)
         for name, table in tables.items():
             self._writers[name].append_table(table)
+
+
+def _shown(row: Mapping[str, Any]) -> Collection[Any]:
+    """The fields of a line; those that may be a stranger's words so that nothing computes them."""
+    said = {"case": csv_cell(row["case"]), "message": csv_cell(row["message"])}
+    return {**row, **said}.values()
 
 
 def _lines(rows: Any) -> bytes:

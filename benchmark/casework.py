@@ -17,6 +17,7 @@ from .journal import KEY
 from .labels import LabelMap
 from .metrics.cards import definitions_hash
 from .nifti import read_labels
+from .plain import told
 from .probabilities import StoredProbabilities
 from .references import References, file_stamp
 from .scoring import CaseScores, ScoreTask, score_case, unreadable_case
@@ -110,8 +111,10 @@ class Work:
     def _read(self, case: str) -> ReadCase:
         try:
             reference = self.source.load(case)
-        except BenchError as error:
-            return ReadCase(case, None, error.problem)
+        except MemoryError:
+            raise
+        except Exception as error:
+            return ReadCase(case, None, _fault(error, f"the reference of {case!r}"))
         task: dict[str, Any] = {
             "case": case,
             "annotates": self.source.annotates,
@@ -131,8 +134,10 @@ class Work:
             contours = () if path is None else read_contours(path, shape)
             drawn = _prediction(self.found.get(case), self.codes, reference.grid)
             task["compared_contours"] = contours
-        except BenchError as error:
-            fault = error.problem
+        except MemoryError:
+            raise
+        except Exception as error:
+            fault = _fault(error, str(self.found.get(case)))
         if fault:
             task |= {"status": "error", "message": fault}
         elif drawn is None:
@@ -169,6 +174,17 @@ class Work:
 
 def _told(error: MemoryError) -> str:
     return f" ({error})" if str(error) else ""
+
+
+def _fault(error: Exception, what: str) -> str:
+    """Why a case cannot be read.
+
+    A file may break a reader in a way that nobody has thought of: its own case is the price, never
+    the others.
+    """
+    if isinstance(error, BenchError):
+        return error.problem
+    return f"{what} cannot be read: {type(error).__name__}: {told(error)}"
 
 
 def _prediction(path: Path | None, codes: LabelMap, expected: Grid) -> Labels | None:

@@ -116,7 +116,7 @@ def read_claims(path: Path) -> list[Claim]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path} is no TOML: {error}.") from None
     listed = content.get("claim")
     if not isinstance(listed, list) or set(content) != {"claim"}:

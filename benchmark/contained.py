@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import BenchError
+from .plain import one_line
 
 __all__ = ["Contained"]
 
@@ -71,8 +72,8 @@ def _message(error: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
-    """A message for a table: of a size for it, and of whole characters."""
-    whole = text.encode(errors="backslashreplace").decode()
+    """A message for a table: one line, of a size for it, with nothing that a terminal acts on."""
+    whole = one_line(text, 10 * len(text) + 1)  # the longest escape is of 10 letters
     if len(whole) <= _SHOWN:
         return whole
     return f"{whole[:_SHOWN]}... ({len(whole)} characters; see plugin.log)"

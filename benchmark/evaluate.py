@@ -173,6 +173,7 @@ def evaluate(
     else:
         source = FolderReferences(reference, labels, images, apex, reference_contours)
         codes = prediction_labels or labels
+    _checked_names(source)
     found = find_files(prediction, "prediction", "Contours")
     outlines = find_contours(contours, source.known)
     maps = None if probabilities is None else StoredProbabilities(probabilities)
@@ -235,6 +236,21 @@ def evaluate(
     return Summary(
         out, len(source.ids), missing, failed, notes, files.paths, resumed, width, doubts
     )
+
+
+def _checked_names(source: References) -> None:
+    """Refuse what no table can hold.
+
+    Raises:
+        DataError: The name of a case is no Unicode: bytes of another encoding.
+    """
+    for case in source.ids:
+        try:
+            case.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"The name of the case {case!r} is no UTF-8.", "Rename its file."
+            ) from None
 
 
 def _processes(jobs: int | None, source: References, cases: int) -> int:

@@ -20,6 +20,7 @@ from filelock import FileLock
 from .atomic import unwritable
 from .contours.files import checked_contours
 from .errors import BenchError, DataError
+from .plain import told
 from .plugins import Dataset
 from .store import write_json
 from .types import Case, Segmentation, Study, Volume
@@ -73,10 +74,10 @@ def fingerprints(
                 found[case_id] = of_case(_loaded(dataset, case_id))
                 if stamp:
                     fresh[case_id] = {"stamp": stamp, **asdict(found[case_id])}
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # a stranger's data set may raise anything, and one bad case must not stop the others
             name = "" if isinstance(error, BenchError) else f"{case_id}: {type(error).__name__}: "
-            found[case_id] = Fingerprint("", "", error=f"{name}{error}")
+            found[case_id] = Fingerprint("", "", error=f"{name}{told(error)}")
         advance(case_id)
         if fresh and time.monotonic() - kept > _KEPT_EVERY:
             _remember(cache, identity, fresh)
@@ -122,7 +123,7 @@ def _loaded(dataset: Dataset, case_id: str) -> Case:
 def _remembered(cache: Path, identity: str) -> dict[str, Any]:
     try:
         content = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}  # absent or half written by something else: hashing again is always right
     if not isinstance(content, dict) or content.get("identity") != identity:
         return {}

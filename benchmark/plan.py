@@ -14,6 +14,7 @@ from .errors import BenchError, DataError, PluginError, UsageError, near_misses
 from .fingerprint import Fingerprint, combined, fingerprints
 from .keys import keys_of
 from .parameters import parse_spec, validated
+from .plain import told
 from .plugins import Dataset, Method, Plugin
 from .progress import Reporter
 from .provenance import available_threads, resolve_device
@@ -167,9 +168,9 @@ def _index(dataset: Dataset, name: str) -> list[CaseInfo]:
         index = list(dataset.index())
     except BenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
-            f"Data set {name!r} cannot list its cases: {type(error).__name__}: {error}."
+            f"Data set {name!r} cannot list its cases: {type(error).__name__}: {told(error)}."
         ) from error
     if not index:
         raise DataError(f"Data set {name!r} has no case.")

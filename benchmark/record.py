@@ -12,13 +12,21 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .checks import checked_id
 from .errors import DataError
 from .store import read_json, write_json
+from .types import checked_id
 
 __all__ = ["FORMAT", "RunRecord", "next_order", "order_of"]
 
 FORMAT = 1
+
+
+def _in_a_path(name: str) -> str:
+    """``name``, which files are called by: that of a forged record must not lead elsewhere."""
+    try:
+        return checked_id(name)
+    except DataError as error:
+        raise ValueError(error.problem.replace("a case id", "a name")) from None
 
 
 class PluginRecord(BaseModel):
@@ -38,12 +46,8 @@ class PluginRecord(BaseModel):
 
     @field_validator("name")
     @classmethod
-    def _a_name(cls, name: str) -> str:
-        """Files are named by it: one of a stranger's record must not lead out of its folder."""
-        try:
-            return checked_id(name)
-        except DataError as error:
-            raise ValueError(str(error).replace("a case id", "a name")) from None
+    def _a_file_name(cls, name: str) -> str:
+        return _in_a_path(name)
 
 
 class MethodRecord(PluginRecord):
@@ -80,9 +84,9 @@ class RunRecord(BaseModel):
     method: MethodRecord
     dataset: DatasetRecord
     group: str = Field(description="The experiment: same all but seed and fold")
-    seed: int = 0
-    fold: int | None = None
-    folds: int | None = None
+    seed: int = Field(0, ge=0, lt=2**63)
+    fold: int | None = Field(None, ge=0, lt=2**31)
+    folds: int | None = Field(None, ge=0, lt=2**31)
     split: dict[str, list[str]] = Field(description="Case ids by role")
     split_source: str = "dataset"
     evaluated: list[str] = Field(
@@ -97,6 +101,11 @@ class RunRecord(BaseModel):
     device: str = "cpu"
     threads: int = 1
     provenance: dict[str, Any] = {}
+
+    @field_validator("group")
+    @classmethod
+    def _a_file_name(cls, group: str) -> str:
+        return _in_a_path(group) if group else group
 
     def save(self, folder: Path) -> None:
         """Write ``record.json`` into ``folder``, atomically."""

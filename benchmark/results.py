@@ -21,6 +21,8 @@ __all__ = ["Run", "checked_run", "current", "find_runs", "load_run", "ordered", 
 #: How often a run is read that changes meanwhile, and how long a try waits for the next, in s.
 _TRIES, _PAUSE_S = 20, 0.1
 _WAIT = "Wait until it is done: 'bench runs' shows how far it is."
+#: Columns of numbers; those of the others that a reader needs hold text.
+_NUMBERS = ("slice", "value")
 FEATURE_COLUMNS = ("case", "source", "level", "slice", "feature", "value", "status", "unit")
 
 
@@ -239,11 +241,15 @@ def _read_parquet(
         frame = pd.read_parquet(path, engine="pyarrow", filters=filters)
     except FileNotFoundError:
         raise DataError(f"{path} is missing.", "Start the run again: it continues.") from None
-    except (OSError, ValueError) as error:  # pyarrow's errors are one or the other
+    except (OSError, ValueError, TypeError, NotImplementedError) as error:  # pyarrow's are these
         raise DataError(f"{path} cannot be read: {error}.", "Score the run again.") from error
     missing = [name for name in needed if name not in frame]
     if missing:
         raise DataError(f"{path} lacks the columns {', '.join(missing)}.", "Score the run again.")
+    for name in needed:
+        if (name in _NUMBERS) != pd.api.types.is_numeric_dtype(frame[name]) and len(frame):
+            what = f"holds {frame[name].dtype} in the column {name}"
+            raise DataError(f"{path} {what}.", "Score the run again.")
     return frame
 
 

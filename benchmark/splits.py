@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ def read_split(path: Path, index: Sequence[CaseInfo]) -> Split:
         DataError: No such file, an unknown role or id, an id twice, or a patient in two roles.
     """
     content = read_json(path)
+    _refuse_repeated(path)
     if not isinstance(content, dict):
         raise DataError(f"{path} is no split.", 'Write {"train": [ids], "test": [ids], ...}.')
     given: dict[str, Role] = {}
@@ -97,6 +99,17 @@ def _unknown(path: Path, case_id: object, known: set[str]) -> DataError:
     return DataError(
         f"{path}: the data set has no case {case_id!r}.", near_misses(str(case_id), known)
     )
+
+
+def _refuse_repeated(path: Path) -> None:
+    """JSON lets a key stand twice, and the first list would be forgotten without a word."""
+
+    def once(pairs: list[tuple[str, object]]) -> None:
+        for key, count in Counter(key for key, _ in pairs).items():
+            if count > 1:
+                raise DataError(f"{path}: {key!r} is there {count} times.", "Make it one list.")
+
+    json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
 
 
 def fold_split(index: Sequence[CaseInfo], fold: int, folds: int) -> Split:

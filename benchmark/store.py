@@ -49,7 +49,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # nested beyond reason
         raise DataError(f"{path} is not valid JSON ({error}).") from None
 
 
@@ -70,7 +70,7 @@ class RunFolder:
         """What the stage's marker says; empty where the stage was not finished."""
         try:
             content = json.loads((self.path / "stages" / f"{stage}.json").read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}
 
@@ -207,7 +207,7 @@ class RunFolder:
                 continue
             try:
                 facts = json.loads(marker.read_text("utf-8"))
-            except (OSError, ValueError):
+            except (OSError, ValueError, RecursionError):
                 continue
             if (
                 isinstance(facts, dict)

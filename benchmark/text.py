@@ -7,11 +7,15 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["NONE", "csv_table", "interval_text", "latex_text", "markdown_cell", "markdown_table",
-           "number"]  # fmt: skip
+from .plain import printable
+
+__all__ = ["NONE", "csv_cell", "csv_table", "interval_text", "latex_text", "markdown_cell",
+           "markdown_table", "number"]  # fmt: skip
 
 #: What stands where there is no number.
 NONE = "–"  # noqa: RUF001 - the dash that means "none" in tables
+#: What makes a spreadsheet take a text for something to compute.
+_COMPUTED = ("=", "+", "-", "@", "\t", "\r")
 #: What stands for a character that means something to LaTeX, or that its fonts lack.
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -53,8 +57,8 @@ def interval_text(low: float | None, high: float | None, digits: int = 3) -> str
 
 def markdown_cell(text: object) -> str:
     """``text`` so that it can neither end its cell nor become markup: names are a stranger's."""
-    flat = " ".join(str(text).split())
-    for mark in "\\`*_[]<>|":
+    flat = printable(" ".join(str(text).split()))
+    for mark in "\\`*_[]<>|~$":
         flat = flat.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, "\\" + mark))
     return flat
 
@@ -72,10 +76,25 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: i
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
+def csv_cell(value: object) -> object:
+    """``value`` so that a spreadsheet shows it: what it would compute gets a ``'`` before it.
+
+    ``=cmd()`` in a case's name would otherwise be run by whoever opens the file. A number stays
+    one, written as text too.
+    """
+    if not isinstance(value, str) or not value.startswith(_COMPUTED):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return "'" + value
+    return value
+
+
 def csv_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Comma-separated values with Unix line ends; None is empty; floats in full."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows(map(csv_cell, row) for row in rows)
     return out.getvalue()

@@ -13,6 +13,7 @@ from typing import Any
 from .atomic import replacing
 from .objective import POLICY
 from .store import write_json
+from .text import csv_cell
 from .tuning import Study
 
 __all__ = ["TWICE", "best_command", "ranked", "write_files"]
@@ -98,7 +99,8 @@ def write_files(study: Study, *, importance: bool = True) -> None:
         for trial in study.trials:
             plain = trial.model_dump()
             given = [trial.parameters[name] for name in study.space]
-            writer.writerow([*(plain[name] for name in facts), *given, " ".join(trial.runs)])
+            row = [*(plain[name] for name in facts), *given, " ".join(trial.runs)]
+            writer.writerow(map(csv_cell, row))
 
 
 def _content(study: Study, importance: bool) -> dict[str, Any]:

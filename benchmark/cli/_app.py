@@ -10,6 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import BenchError
+from ..plain import printable
 from . import (
     accepting,
     checking,
@@ -134,5 +135,6 @@ def _say(error: BenchError) -> None:
     from rich.text import Text
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(Text("bench: ", style="bold red"), Text(error.problem), sep="", end=" ")
-    console.print(Text(error.fix, style="bold"))
+    problem, fix = printable(str(error.problem)), printable(str(error.fix))
+    console.print(Text("bench: ", style="bold red"), Text(problem), sep="", end=" ")
+    console.print(Text(fix, style="bold"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..plain import printable
 from ..progress import Reporter
 
 __all__ = ["TerminalReporter", "columns", "echo_json", "line", "write_text"]
@@ -25,9 +26,12 @@ def echo_json(content: Any) -> None:
 
 
 def line(text: str, *, error: bool = False) -> None:
-    """A line of text; never wrapped, so that it can be grepped."""
+    """A line of text; never wrapped, so that it can be grepped.
+
+    A name or a message in it may be a stranger's: what a terminal would act on is escaped.
+    """
     stream = sys.stderr if error else sys.stdout
-    stream.write(text + "\n")
+    stream.write(printable(text) + "\n")
     stream.flush()
 
 
@@ -42,7 +46,7 @@ def columns(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(table)
 
 

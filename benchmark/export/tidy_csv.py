@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from ..errors import DataError
 from ..results import Run
 from ..table import tidy
+from ..text import csv_cell
 
 __all__ = ["tidy_csv"]
 
@@ -46,4 +47,5 @@ def tidy_csv(
         table = table[table[name].isin(list(wanted)).to_numpy(dtype=bool)]
     if table.empty:
         raise DataError("No value is left of these choices.", "Choose fewer at once.")
-    return str(table.to_csv(index=False, lineterminator="\n"))
+    texts = {n: table[n].map(csv_cell) for n in table if table[n].dtype in ("category", "object")}
+    return str(table.assign(**texts).to_csv(index=False, lineterminator="\n"))

@@ -17,6 +17,11 @@ from ..text import interval_text, number
 
 __all__ = ["rendered"]
 
+#: No HTML may hold these, and those of the end turn the direction of what follows.
+_CONTROLS = dict.fromkeys(
+    {*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {9, 10},
+    "\ufffd",
+)
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -40,7 +45,7 @@ def rendered(context: dict[str, Any]) -> str:
         f"style-src 'unsafe-inline'; style-src-elem '{_digest(style)}'; "
         "style-src-attr 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     )
-    return environment.get_template("page.html.j2").render(
+    text = environment.get_template("page.html.j2").render(
         context
         | {
             "data": Markup(_json(context["data"])),
@@ -53,6 +58,7 @@ def rendered(context: dict[str, Any]) -> str:
             "safe": Markup,
         }
     )
+    return text.translate(_CONTROLS)
 
 
 def _json(content: dict[str, Any]) -> str:
