@@ -115,8 +115,8 @@ def main() -> None:
             for one in series_of(runs, method):
                 found.append(one)
                 s = spread(one.values)
-                print(f"| {method} | {one.quantity} | {s.df + 1} | {s.cases} | {one.values.mean():.3f} "
-                      f"| {s.variance**0.5:.4f} | {s.single**0.5:.4f} | {s.widest:.3f} "
+                print(f"| {method} | {one.quantity} | {s.df + 1} | {s.cases} "
+                      f"| {one.values.mean():.3f} | {s.variance**0.5:.4f} | {s.single**0.5:.4f} | {s.widest:.3f} "
                       f"| {s.design:.2f} |")  # fmt: skip
         kept = distinct(found)
         for quantity in (None, *QUANTITIES):

@@ -25,7 +25,7 @@ from benchmark.drift.margins import (
 )
 from benchmark.drift.tolerances import Tolerances
 
-__all__ = ["Draws", "decided", "draw", "injected"]
+__all__ = ["GATED", "Draws", "counts_of", "decided", "draw", "injected", "smallest"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -112,7 +112,7 @@ def decided(draws: Draws, tolerances: Tolerances, counts: Floats) -> tuple[Bools
     chance: Floats | float = 0.0
     limits: Floats | float = 0.0
     if not draws.exact:
-        if not draws.series.higher:
+        if rule.capped:
             # As the gate: trained anew, a miss counts as the largest distance measured.
             top = np.where(draws.measured, old, -np.inf).max(axis=(1, 2), keepdims=True)
             top = np.where(np.isfinite(top), top, np.inf)
