@@ -168,7 +168,7 @@ def disagreements(
             loss = float(GRID[np.abs(np.array(found) - 0.5).argmin()])
             rng = np.random.default_rng(1)
             draws = injected(draw(one, rng, times, n_then, n_now, exact=exact), rng, loss, None)
-            a, b = decided(draws, study.tolerances, study.counts(len(one.cases)))
+            a, b = decided(draws, study.tolerances, study.counts(len(one.cases)), gated=1)
             same = 0
             for i in range(times):
                 sides = [built(runs[:n], draws, i, part) for n, part in
