@@ -17,33 +17,25 @@ from typing import Any, Literal
 import pandas as pd
 
 from .clinical import insertion_of
-from .contours.files import as_rows, read_contours
+from .contours.files import read_contours
 from .contours.filling import outlined
 from .drift.engine import check_engine
-from .drift.frozen import (
-    Frozen,
-    FrozenCase,
-    digest_of,
-    frozen_path,
-    read_frozen,
-    write_frozen,
-)
+from .drift.frozen import FrozenCase, frozen_path, read_frozen
 from .drift.tolerances import Tolerances
 from .drift.verdict import Check
 from .entries import load_entry
 from .errors import BenchError, DataError
 from .fingerprint import Fingerprint, combined, of_case
+from .freezing import freeze, stored_predictions
 from .metrics.cards import contour_cards, select
-from .nifti import read_labels
 from .plan import resolve
 from .plugins import Dataset
 from .progress import Reporter
-from .record import RunRecord
+from .record import DatasetRecord, RunRecord
 from .relaxation import map_of
-from .results import Run, load_run
+from .results import Run
 from .scoring import SCORES, ScoreTask, score_case, unreadable_case
-from .store import read_json
-from .types import Case, Contour, Labels, Region, checked_id
+from .types import Case, Contour, Region, checked_id
 
 __all__ = ["engine_gate", "freeze", "rescore"]
 
@@ -53,6 +45,7 @@ def engine_gate(
     folders: Sequence[Path] = (),
     *,
     tolerances: Tolerances | None = None,
+    dataset: str | None = None,
     data_root: Path | None = None,
     reporter: Reporter | None = None,
 ) -> Check:
@@ -63,7 +56,9 @@ def engine_gate(
         folders: Run folders with the entry's own predictions; by default the file of frozen
             predictions beside the entry is read.
         tolerances: Of which ``engine`` counts.
-        data_root: Where the data are, if not where the entry's record says.
+        dataset: Name or file of the data set, if not as the record says: of a file, an entry
+            knows the name alone.
+        data_root: Where the data are, if not where the record says.
         reporter: Told of each case.
 
     Raises:
@@ -76,7 +71,10 @@ def engine_gate(
         records = {folder: RunRecord.load(folder) for folder in folders}
         for folder, record in records.items():
             _refuse_others(folder, record, accepted)
-        frozen = [(held[r.seed, r.fold], _stored(folder, r)) for folder, r in records.items()]
+        frozen = [
+            (held[r.seed, r.fold], stored_predictions(folder, r), r.dataset)
+            for folder, r in records.items()
+        ]
     else:
         file = frozen_path(entry)
         if not file.is_file():
@@ -94,47 +92,24 @@ def engine_gate(
                 "Accept the entry again with --freeze.",
             )
         frozen = [
-            (run, [c for c in stored.cases if c.seed == run.record.seed and _holds(run, c.case)])
+            (run, [c for c in stored.cases if c.seed == run.record.seed and _holds(run, c.case)],
+             run.record.dataset)
             for run in accepted
-        ]
-    runs = [rescore(run, cases, data_root=data_root, reporter=reporter)
-            for run, cases in frozen if cases]  # fmt: skip
+        ]  # fmt: skip
+    runs = []
+    for run, cases, source in frozen:
+        if cases:
+            source = source if dataset is None else source.model_copy(update={"spec": dataset})
+            runs.append(rescore(run, cases, source, data_root=data_root, reporter=reporter))
     if not runs:
         raise DataError(f"No frozen prediction is of a seed and case of {entry}.")
     return check_engine(runs, accepted, tolerances)
 
 
-def freeze(folders: Sequence[Path], entry: Path) -> Path:
-    """Write the predictions of accepted runs beside their entry: all folds of the first seed.
-
-    More seeds would try no more of the engine, and cost as much again.
-
-    Args:
-        folders: The run folders that were accepted.
-        entry: The entry that was written of them.
-
-    Raises:
-        DataError: The data must not be passed on, a prediction is missing or was edited, or the
-            file would be too large.
-    """
-    records = [(folder, RunRecord.load(folder)) for folder in folders]
-    if not records:
-        raise DataError("There are no runs to freeze.", "Name the run folders that were accepted.")
-    seed = min(record.seed for _, record in records)
-    first = records[0][1]
-    # Said before anything is read: their masks are nobody's to copy.
-    cases: list[FrozenCase] = []
-    if first.dataset.redistributable:
-        for folder, record in records:
-            if record.seed == seed:
-                cases += _stored(folder, record)
-    frozen = Frozen(first.method.name, first.dataset.name, first.group, tuple(cases))
-    return write_frozen(frozen_path(entry), frozen, redistributable=first.dataset.redistributable)
-
-
 def rescore(
     run: Run,
     cases: Iterable[FrozenCase],
+    source: DatasetRecord | None = None,
     *,
     data_root: Path | None = None,
     reporter: Reporter | None = None,
@@ -146,6 +121,7 @@ def rescore(
     Args:
         run: What was scored then; an accepted entry's, or a run folder's.
         cases: Its predictions.
+        source: The data set; by default as its record says.
         data_root: Where the data are, if not where the record says.
         reporter: Told of each case.
 
@@ -154,7 +130,7 @@ def rescore(
         BenchError: Its plugin is not, or refuses its parameters.
     """
     record = run.record
-    dataset = _dataset(record, data_root)
+    dataset = _dataset(source or record.dataset, data_root)
     dataset.index()  # says where the data should be if they are not there
     produces = frozenset(map(Region, record.produces))
     reporter = reporter or Reporter()
@@ -263,15 +239,15 @@ def _contours(one: FrozenCase, shape: Sequence[int]) -> tuple[Contour, ...]:
         return read_contours(path, shape)
 
 
-def _dataset(record: RunRecord, data_root: Path | None) -> Dataset:
-    settings = dict(record.dataset.parameters)
+def _dataset(source: DatasetRecord, data_root: Path | None) -> Dataset:
+    settings = dict(source.parameters)
     if data_root is not None:
         settings["data_root"] = str(data_root)
     elif "data_root" in settings:
         # An entry knows the name of the folder alone; where it is, the data set knows best.
         settings = {k: v for k, v in settings.items()
                     if k != "data_root" or Path(str(v)).is_dir()}  # fmt: skip
-    plugin = resolve("datasets", record.dataset.spec, settings).plugin
+    plugin = resolve("datasets", source.spec, settings).plugin
     assert isinstance(plugin, Dataset)
     return plugin
 
@@ -291,41 +267,3 @@ def _refuse_others(folder: Path, record: RunRecord, accepted: Sequence[Run]) -> 
             f"{folder} does not hold the predictions that were accepted for seed {record.seed}.",
             "Name the run folders of the entry, or check the method instead.",
         )
-
-
-def _stored(folder: Path, record: RunRecord) -> list[FrozenCase]:
-    """The predictions of a run folder, each the one that was scored.
-
-    Raises:
-        DataError: One is missing, or is another one than the run recorded.
-    """
-    cases = load_run(folder, ["volume"]).cases["case"].astype(str)
-    found = []
-    for case in cases:
-        place = folder / "predictions" / f"{checked_id(case)}.json"
-        try:
-            row = dict(read_json(place))
-            status, message, digest = (str(row[k]) for k in ("status", "message", "prediction"))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{place} is damaged: {error!r}.", "Run the method again.") from None
-        labels: Labels | None = None
-        contours: tuple[Any, ...] = ()
-        if status == "ok":
-            mask = place.with_name(f"{checked_id(case)}.nii.gz")
-            drawn = folder / "predictions" / "contours" / place.name
-            if mask.is_file():
-                labels = read_labels(mask).labels
-            if drawn.relative_to(folder).as_posix() in row.get("files", {}):
-                contours = tuple(as_rows(read_contours(drawn, _shape(labels))))
-            if digest_of(labels, contours) != digest:
-                raise DataError(
-                    f"The prediction of case {case!r} in {folder} is not the one that was scored.",
-                    "Run the method again.",
-                )
-        found.append(FrozenCase(case, record.seed, status, message, labels, contours, digest))
-    return found
-
-
-def _shape(labels: Any) -> tuple[int, ...]:
-    """The grid; without labels any, for the contours are checked against the image later."""
-    return (4096, 4096, 4096) if labels is None else tuple(labels.shape)

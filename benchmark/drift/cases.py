@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..table import Quantity
+from .measured import statuses
 from .pairing import Pairing
-from .quantities import statuses
 from .sides import Side, Values
 from .verdict import CaseChange, Finding, Outcome
 

@@ -14,8 +14,9 @@ from ..table import Quantity
 from .cases import common_cases, geometry, missing_and_new, undefined
 from .circumstances import changed_cards, costs, data, definitions, facts
 from .exact import all_values, sharpest
+from .measured import ALARM, Measured, measure, measure_alarms
 from .pairing import Pairing
-from .quantities import ALARM, Measured, findings_of, measure, measure_alarms
+from .quantities import findings_of
 from .sides import Side, side_of
 from .tolerances import Tolerances, default_tolerances
 from .verdict import Check, Finding, Outcome, Then
@@ -60,12 +61,13 @@ def check_method(
                               definitions(then, now, gated)) if one is not None]  # fmt: skip
     comparable = [q for q in gated if q.card not in changed]
     found += [_redefined(q) for q in gated if q.card in changed]
-    measured: Sequence[Measured] = ()
+    judged: list[Finding] = []
     if cases:
         found.append(undefined(then, now, pairing, comparable, cases))
         measured = _measured(then, now, pairing, tolerances, comparable, cases, first.dataset)
-        found += findings_of(measured, pairing, tolerances, seed)
-    any_measured = any(one.cases for one in measured)
+        judged = findings_of(measured, pairing, tolerances, seed)
+    any_measured = any(one.outcome is not Outcome.NOT_MEASURED for one in judged)
+    found += judged
     found = [_silent(one) if not any_measured and one.outcome is Outcome.SAME else one
              for one in found]  # fmt: skip
     if cases:

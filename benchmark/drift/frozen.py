@@ -30,6 +30,7 @@ FORMAT = 1
 #: A repository is no data store.
 MAX_BYTES = 2_000_000
 _KIND = "scarbench frozen predictions"
+#: The text, and the run lengths of all label maps.
 _ARRAYS = ("about", "values", "lengths")
 #: What the arrays may have unpacked, and a case may have of voxels: an archive from a stranger must
 #: not fill the memory.
@@ -71,7 +72,6 @@ class Frozen:
         dataset: Name of the data set.
         group: Of the experiment.
         cases: By seed and case.
-        fold: By seed and case, as far as there are folds.
     """
 
     method: str

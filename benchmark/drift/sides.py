@@ -69,7 +69,8 @@ class Values:
         """``(seed, case)``: no row, no answer, an error, or no number though the status is ok."""
         status = self.status.astype(str)
         found: NDArray[np.bool_] = np.asarray(np.isin(status, _FAILED))
-        return np.logical_or(found, (status == "ok") & np.isnan(self.value))
+        found |= (status == "ok") & np.isnan(self.value)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +160,9 @@ def side_of(runs: Sequence[Run], what: str) -> Side:
                 f"on {run.dataset}) are runs of different experiments.",
                 "Check the seeds and folds of one experiment at a time.",
             )
-        other = seen.setdefault((run.record.seed, run.record.fold), run)
-        if other is not run:
+        other = seen.get((run.record.seed, run.record.fold))
+        seen[run.record.seed, run.record.fold] = run
+        if other is not None:
             raise DataError(
                 f"{other.source} and {run.source} have the same seed {run.record.seed} and fold "
                 f"{run.record.fold}.",
