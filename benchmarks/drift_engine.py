@@ -23,6 +23,7 @@ from drift_real import tested_cases
 from benchmark import rescoring
 from benchmark.drift.engine import check_engine
 from benchmark.drift.frozen import FrozenCase
+from benchmark.freezing import stored_predictions
 from benchmark.panel import wilson
 from benchmark.record import RunRecord
 from benchmark.results import Run, load_run
@@ -130,7 +131,7 @@ def engine_rows(
         run = load_run(folder, ["volume"])
         keep = set(tested_cases(run))
         run = replace(run, scores=run.scores[run.scores["case"].isin(keep).to_numpy()])
-        stored = rescoring._stored(folder, RunRecord.load(folder))
+        stored = stored_predictions(folder, RunRecord.load(folder))
         held.append((run, {c.case: c for c in stored if c.case in keep}))
     pairs = [(i, case) for i, (_, stored) in enumerate(held) for case in sorted(stored)]
     # Of an empty answer no slice can be dropped, and no distance has a spacing in it.

@@ -23,6 +23,7 @@ from benchmark.drift.check import check_method
 from benchmark.drift.frozen import FrozenCase
 from benchmark.drift.tolerances import Tolerances
 from benchmark.drift.verdict import Check, Outcome
+from benchmark.freezing import stored_predictions
 from benchmark.record import RunRecord
 from benchmark.results import Run
 from benchmark.table import select, tidy
@@ -138,7 +139,7 @@ def moved_rows(
         for folder in sorted(accepted.glob(f"{method}-*")):
             record = RunRecord.load(folder)
             if record.method.name == method:
-                stored[record.seed] = rescoring._stored(folder, record)
+                stored[record.seed] = stored_predictions(folder, record)
         for axis, name in ((-1, "column"), (-2, "row"), (0, "slice")):
             runs = [rescored(run, moved(stored[run.record.seed], axis), data_root)
                     for run in entry]  # fmt: skip
