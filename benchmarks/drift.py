@@ -1,6 +1,6 @@
-"""What the drift gates find and what they do not, on real scores.
+r"""What the drift gates find and what they do not, on real scores.
 
-    python benchmarks/drift.py --entries leaderboards/emidec leaderboards/lge \\
+    python benchmarks/drift.py --entries leaderboards/emidec leaderboards/lge \
         --runs runs/emidec runs/lge -o drift.md
 
 Regressions of known size are put into the scores of accepted entries; patients are resampled on
@@ -16,257 +16,22 @@ threads; where they are given, whole checks are made of every choice of seeds th
 from __future__ import annotations
 
 import argparse
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from drift_calibration import fit, spread
-from drift_data import Series, distinct, entries, folders, series_of
-from drift_power import counts_of, decided, draw, injected, smallest
-from drift_real import Answer, choices, event_answers, why
-from numpy.typing import NDArray
+from drift_data import entries, folders, series_of
+from drift_real import Answer, choices, disagreements, event_answers, moved_rows, why
+from drift_tables import Found, Study, false_alarms, least_losses, lines, powers, rate, spreads
 
 from benchmark.drift.check import check_method
-from benchmark.drift.margins import allowance, loss_of, seed_spread
 from benchmark.drift.tolerances import Tolerances, read_tolerances
-from benchmark.panel import wilson
 from benchmark.results import Run
-from benchmark.table import Quantity
 
-LOSSES = (0.002, 0.005, 0.01, 0.02, 0.05)
-#: Between which the smallest loss that is found is looked for.
-GRID = np.array([0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02,
-                 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5])  # fmt: skip
-WHERE = {"all cases": None, "3 cases": 3, "1 case": 1}
-DICE = (Quantity("scar", "dice"), Quantity("myocardium", "dice"))
-INNER = 1000
-
-Found = dict[str, list[Series]]
-
-
-def rate(found: NDArray[np.bool_]) -> str:
-    """A share of resamples with its interval, in per cent."""
-    p = wilson(float(found.sum()), found.size)
-    if p.value is None or p.low is None or p.high is None:
-        return "-"
-    return f"{100 * p.value:.1f} ({100 * p.low:.1f}-{100 * p.high:.1f})"
-
-
-def lines(head: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
-    """A Markdown table; numbers to the right."""
-    text = [f"| {' | '.join(head)} |", "|" + "|".join("---" for _ in head) + "|"]
-    return "\n".join([*text, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
-
-
-class Study:
-    """The scores, and the gate's tolerances.
-
-    Args:
-        named: Series by method, of each data set.
-        more: The same of seeds that no entry holds, trained under the entry's circumstances.
-        other: The same of the entry's seeds, trained with another number of threads.
-        tolerances: Of the gate.
-        resamples: How many.
-    """
-
-    def __init__(
-        self,
-        named: Mapping[str, Found],
-        more: Mapping[str, Found],
-        other: Mapping[str, Found],
-        tolerances: Tolerances,
-        resamples: int,
-    ) -> None:
-        self.named, self.more, self.other = named, more, other
-        self.tolerances, self.resamples = tolerances, resamples
-        self._counts: dict[int, NDArray[np.float64]] = {}
-
-    def counts(self, cases: int) -> NDArray[np.float64]:
-        """The inner resamples of that many patients."""
-        if cases not in self._counts:
-            self._counts[cases] = counts_of(cases, INNER)
-        return self._counts[cases]
-
-    def seeds(self, dataset: str, method: str) -> list[Series]:
-        """Each quantity with all seeds of the same circumstances."""
-        extra = {s.quantity: s for s in self.more.get(dataset, {}).get(method, [])}
-        return [joined(s, extra[s.quantity]) if s.quantity in extra else s
-                for s in self.named[dataset][method]]  # fmt: skip
-
-    def alarms(
-        self, found: Sequence[Series], n_then: int, n_now: int, now: Sequence[Series] = ()
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Whether any quantity alarms in a resample of unchanged code: by its mean, by a case.
-
-        All quantities see the same seeds; patients are resampled among those that a quantity has.
-        """
-        means, cases = np.zeros((2, self.resamples), dtype=bool)
-        theirs = {s.quantity: s for s in now}
-        for one in found:
-            other = theirs.get(one.quantity)
-            if now and other is None:
-                continue
-            first, second = (one, None) if other is None else shared(one, other)
-            draws = draw(first, np.random.default_rng(0), self.resamples, n_then, n_now, now=second)
-            a, b = decided(draws, self.tolerances, self.counts(len(first.cases)))
-            means, cases = means | a, cases | b
-        return means, cases
-
-    def power(
-        self, one: Series, loss: float, n: int | None, n_then: int, n_now: int, exact: bool
-    ) -> NDArray[np.bool_]:
-        """Whether a loss of one overlap is found by its mean or by a case, ``(resample,)``."""
-        rng = np.random.default_rng(0)
-        draws = draw(one, rng, self.resamples, n_then, n_now, exact=exact)
-        worse = injected(draws, rng, loss, n)
-        a, b = decided(worse, self.tolerances, self.counts(len(one.cases)))
-        return a | b
-
-
-def shared(one: Series, other: Series) -> tuple[Series, Series]:
-    """Both, of the cases in common."""
-    cases = [case for case in one.cases if case in other.cases]
-    at = ([s.cases.index(case) for case in cases] for s in (one, other))
-    a, b = (replace(s, cases=tuple(cases), values=s.values[:, i], defined=s.defined[:, i])
-            for s, i in zip((one, other), at, strict=True))  # fmt: skip
-    return a, b
-
-
-def joined(one: Series, other: Series) -> Series:
-    """The seeds of both, of the cases in common."""
-    a, b = shared(one, other)
-    return replace(a, seeds=a.seeds + b.seeds, values=np.concatenate([a.values, b.values]),
-                   defined=np.concatenate([a.defined, b.defined]))  # fmt: skip
-
-
-def spreads(study: Study) -> str:
-    """Between-seed variation by data set and quantity, and the prior that fits it."""
-    rows = []
-    for dataset, found in study.named.items():
-        kept = distinct(s for series in found.values() for s in series)
-        for quantity in dict.fromkeys(s.quantity for s in kept):
-            mine = [spread(s.values) for s in kept if s.quantity == quantity]
-            sd = np.sqrt([s.variance for s in mine])
-            prior = fit(mine)
-            rows.append((
-                dataset, quantity, len(mine), f"{sd.min():.4f}", f"{np.median(sd):.4f}",
-                f"{sd.max():.4f}", f"{np.median(np.sqrt([s.single for s in mine])):.4f}",
-                f"{max(s.widest for s in mine):.3f}",
-                f"{np.nanmedian([s.design for s in mine]):.1f}",
-                f"{np.nanmax([s.design for s in mine]):.1f}", f"{prior.rho:.3f}", f"{prior.df:.1f}",
-            ))  # fmt: skip
-    head = ("data set", "quantity", "series", "SD of the mean: least", "median", "most",
-            "SD of a case", "widest case", "design effect: median", "most", "rho (ML)",
-            "prior df (ML)")  # fmt: skip
-    return lines(head, iter(rows))
-
-
-def false_alarms(study: Study) -> str:
-    """Unchanged code: the same seeds, other seeds, another number of threads."""
-    rows: list[Sequence[object]] = []
-    for dataset, found in study.named.items():
-        for n_then, n_now in ((2, 1), (3, 1), (3, 2)):
-            pooled: list[NDArray[np.bool_]] = []
-            by_mean, by_case = [], []
-            for method in found:
-                series = study.seeds(dataset, method)
-                few = n_then == 2 and len(series[0].seeds) > 3
-                if len(series[0].seeds) < n_then + n_now or few:
-                    continue
-                means, cases = study.alarms(series, n_then, n_now)
-                by_mean.append(means)
-                by_case.append(cases)
-                pooled.append(means | cases)
-                rows.append((dataset, "other seeds", f"{n_then} + {n_now}", method, rate(means),
-                             rate(cases), rate(pooled[-1])))  # fmt: skip
-            if pooled:
-                all_ = [np.concatenate(x) for x in (by_mean, by_case, pooled)]
-                rows.append((f"**{dataset}**", "other seeds", f"{n_then} + {n_now}",
-                             f"**{len(pooled)} methods**", *map(rate, all_)))  # fmt: skip
-        for method, series in study.other.get(dataset, {}).items():
-            for n_now in sorted({1, len(series[0].seeds)}):
-                means, cases = study.alarms(found[method], 3, n_now, series)
-                rows.append((dataset, "other threads", f"3 + {n_now}", method, rate(means),
-                             rate(cases), rate(means | cases)))  # fmt: skip
-    head = ("data set", "unchanged code", "seeds", "method", "by means, %", "by cases, %",
-            "any quantity, %")  # fmt: skip
-    return lines(head, iter(rows))
-
-
-def powers(study: Study, dataset: str, methods: Sequence[str]) -> str:
-    """Detection of a loss of Dice: of all cases or of few, the same models or other seeds."""
-    rows = []
-    for quantity in DICE:
-        for method in methods:
-            one = next((s for s in study.seeds(dataset, method) if s.quantity == quantity), None)
-            if one is None:
-                continue
-            for how, n_then, n_now, exact in settings(len(one.seeds)):
-                for where, n in WHERE.items():
-                    found = [rate(study.power(one, loss, n, n_then, n_now, exact))
-                             for loss in LOSSES]  # fmt: skip
-                    rows.append((quantity, method, how, f"{n_then} + {n_now}", where, *found))
-    head = ("quantity", "method", "new run", "seeds", "loss on",
-            *(f"{100 * loss:g} %" for loss in LOSSES))  # fmt: skip
-    return lines(head, iter(rows))
-
-
-def settings(seeds: int) -> Iterator[tuple[str, int, int, bool]]:
-    """What can be tried with so many seeds: name, seeds of the entry, of the run, same models."""
-    yield "same models", 1, 1, True
-    if seeds >= 3:
-        yield "same models", 3, 3, True
-    if seeds >= 5:
-        yield "other seeds", 3, 1, False
-        yield "other seeds", 3, 2, False
-    elif seeds >= 3:
-        yield "other seeds", 2, 1, False
-
-
-def least_losses(study: Study, dataset: str) -> str:
-    """The smallest loss on all cases that is found in 80 and 95 % of the resamples.
-
-    That of other seeds is calculated where an entry has three, for any number of new ones: the
-    margin, and as many standard deviations more as the share asks for.
-    """
-    from scipy.stats import norm
-
-    rows = []
-    rule = study.tolerances.seeds
-    for quantity in DICE:
-        for method, series in study.named[dataset].items():
-            one = next((s for s in series if s.quantity == quantity), None)
-            if one is None or len(one.seeds) < 3:
-                continue
-            then = loss_of(one.values[:3], "higher")
-            of = study.tolerances.rule(quantity, dataset)
-            level = one.values[:3].mean()
-            base = 0.0 if of is None else of.tolerance(level)
-            found = [study.power(one, loss, None, 3, 3, True).mean() for loss in GRID]
-            cells = [points(smallest(found, GRID.tolist(), share), level) for share in (0.8, 0.95)]
-            found = [study.power(one, loss, 1, 3, 3, True).mean() for loss in GRID]
-            cells.append(points(smallest(found, GRID.tolist(), 0.8), level))
-            for n_now in (1, 3):
-                sd = seed_spread(then, rule.rho, rule.prior_df)
-                limit = base + float(allowance(sd, n_now, rule.alpha / 7))
-                spread_ = spread(one.values).variance ** 0.5 * (1 / 3 + 1 / n_now) ** 0.5
-                cells += [points(limit + float(norm.ppf(p)) * spread_, level) for p in (0.8, 0.95)]
-            rows.append((quantity, method, f"{level:.3f}", f"{spread(one.values).variance**0.5:.4f}",
-                         *cells))  # fmt: skip
-    head = ("quantity", "method", "mean", "SD between seeds", "same models, all cases: 80 %",
-            "95 %", "one case: 80 %", "3 + 1 seeds: 80 %", "95 %", "3 + 3 seeds: 80 %",
-            "95 %")  # fmt: skip
-    return lines(head, iter(rows))
-
-
-def points(loss: float | None, level: float) -> str:
-    """A loss in per cent Dice; that there is not so much to lose is said."""
-    if loss is None or loss > level:
-        return "never"
-    return f"{100 * loss:.2f}"
+Held = dict[str, dict[str, list[Run]]]
 
 
 def whole_checks(
@@ -324,3 +89,86 @@ def events(
         rows += [(dataset, event, how, *counted(got))
                  for (event, how), got in sorted(answers.items())]  # fmt: skip
     return lines(("data set", "what happens", "new run", "found, %", "of", "findings"), iter(rows))
+
+
+def sorted_runs(held: Held, roots: Sequence[Path]) -> tuple[Held, Held]:
+    """Runs that no entry holds: seeds more, and the entry's seeds with other threads."""
+    more: Held = {}
+    other: Held = {}
+    for root in roots:
+        for method, runs in folders(root).items():
+            entry = held.get(root.name, {}).get(method)
+            if entry is None:
+                continue
+            for run in sorted(runs, key=lambda r: r.record.seed):
+                same = run.record.threads == entry[0].record.threads
+                known = any(run.record.seed == r.record.seed for r in entry)
+                if same and not known:
+                    more.setdefault(root.name, {}).setdefault(method, []).append(run)
+                elif not same and known:
+                    other.setdefault(root.name, {}).setdefault(method, []).append(run)
+    return more, other
+
+
+def as_series(held: Held) -> dict[str, Found]:
+    """The series of every method."""
+    return {dataset: {method: series_of(runs, method) for method, runs in found.items()}
+            for dataset, found in held.items()}  # fmt: skip
+
+
+def main() -> None:
+    """Print the tables, each as it is done; write them where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--entries", type=Path, nargs="+", required=True)
+    parser.add_argument("--runs", type=Path, nargs="*", default=[], help="Runs that no entry holds")
+    parser.add_argument("--accepted", type=Path, help="Run folders of the first entries' own runs")
+    parser.add_argument("--data-root", type=Path, help="Their images, to score them again")
+    parser.add_argument("--methods", nargs="+", default=["two_step", "jdl", "direct", "nnunet",
+                                                         "otsu"])  # fmt: skip
+    parser.add_argument("--tolerances", type=Path)
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--times", type=int, default=10, help="Whole checks of each event")
+    parser.add_argument("--most", type=int, default=30, help="Choices of seeds of a method")
+    parser.add_argument("--only", default="", help="Tables whose title has this in it")
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+
+    tolerances = read_tolerances(options.tolerances)
+    held: Held = {folder.name: entries(folder) for folder in options.entries}
+    more, other = sorted_runs(held, options.runs)
+    study = Study(*map(as_series, (held, more, other)), tolerances, options.resamples)
+    pools = {d: {m: [*runs, *more.get(d, {}).get(m, [])] for m, runs in found.items()}
+             for d, found in held.items()}  # fmt: skip
+    first = options.entries[0].name
+    parts = {
+        "Between seeds": lambda: spreads(study),
+        "False alarms, resampled": lambda: false_alarms(study),
+        "False alarms, whole checks": lambda: whole_checks(pools, other, tolerances, options.most),
+        f"Loss of Dice found, % of resamples ({first})": lambda: powers(
+            study, first, options.methods
+        ),
+        f"Smallest loss found, % Dice ({first})": lambda: least_losses(study, first),
+        "Events, whole checks": lambda: events(
+            pools, {first: options.methods}, tolerances, options.times
+        ),
+        "Matrix against whole checks": lambda: disagreements(
+            pools[first], study, options.methods, 10
+        ),
+    }
+    if options.accepted is not None:
+        parts["Predictions moved by a voxel"] = lambda: moved_rows(
+            pools[first], options.accepted, options.methods, tolerances, options.data_root
+        )
+    text = []
+    for title, table in parts.items():
+        if options.only not in title:
+            continue
+        started = time.process_time()
+        text += [f"## {title}", table()]
+        print(f"{text[-2]}\n\n{text[-1]}\n\n({time.process_time() - started:.0f} s)\n", flush=True)
+    if options.output is not None:
+        options.output.write_text("\n\n".join(text) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -115,9 +115,10 @@ def main() -> None:
             for one in series_of(runs, method):
                 found.append(one)
                 s = spread(one.values)
-                print(f"| {method} | {one.quantity} | {s.df + 1} | {s.cases} | {one.values.mean():.3f} "
-                      f"| {s.variance**0.5:.4f} | {s.single**0.5:.4f} | {s.widest:.3f} "
-                      f"| {s.design:.2f} |")  # fmt: skip
+                cells = (method, one.quantity, s.df + 1, s.cases, f"{one.values.mean():.3f}",
+                         f"{s.variance**0.5:.4f}", f"{s.single**0.5:.4f}", f"{s.widest:.3f}",
+                         f"{s.design:.2f}")  # fmt: skip
+                print(f"| {' | '.join(map(str, cells))} |")
         kept = distinct(found)
         for quantity in (None, *QUANTITIES):
             mine = [spread(s.values) for s in kept if quantity in (None, s.quantity)]

@@ -23,6 +23,7 @@ from drift_real import tested_cases
 from benchmark import rescoring
 from benchmark.drift.engine import check_engine
 from benchmark.drift.frozen import FrozenCase
+from benchmark.freezing import stored_predictions
 from benchmark.panel import wilson
 from benchmark.record import RunRecord
 from benchmark.results import Run, load_run
@@ -130,9 +131,11 @@ def engine_rows(
         run = load_run(folder, ["volume"])
         keep = set(tested_cases(run))
         run = replace(run, scores=run.scores[run.scores["case"].isin(keep).to_numpy()])
-        stored = rescoring._stored(folder, RunRecord.load(folder))
+        stored = stored_predictions(folder, RunRecord.load(folder))
         held.append((run, {c.case: c for c in stored if c.case in keep}))
     pairs = [(i, case) for i, (_, stored) in enumerate(held) for case in sorted(stored)]
+    # Of an empty answer no slice can be dropped, and no distance has a spacing in it.
+    drawn = [(i, case) for i, case in pairs if is_drawn(held[i][1][case])]
     again: list[tuple[Run, Run]] = []
     failed, names = 0, Counter[str]()
     for at in range(times):
@@ -148,12 +151,12 @@ def engine_rows(
     for name, (kind, change) in CHANGES.items():
         failed, names = 0, Counter()
         for _ in range(each):
-            at = int(rng.integers(len(again)))
-            then, new = again[at]
             if kind == "table":
+                then, new = again[int(rng.integers(len(again)))]
                 other = change(new, rng)
             else:
-                i, case = pairs[at % len(pairs)]
+                i, case = drawn[int(rng.integers(len(drawn)))]
+                then = of_case(held[i][0], case)
                 with tasks(change):
                     other = rescoring.rescore(held[i][0], [held[i][1][case]], data_root=data_root)
             check = check_engine([other], [then])
@@ -161,6 +164,11 @@ def engine_rows(
             names.update(f.name for f in check.findings if f.outcome.failed)
         rows.append((name, failed, each, told(names)))
     return rows
+
+
+def is_drawn(case: FrozenCase) -> bool:
+    """Whether anything is drawn."""
+    return case.labels is not None and bool(case.labels.any())
 
 
 def of_case(run: Run, case: str) -> Run:

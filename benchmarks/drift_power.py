@@ -25,7 +25,7 @@ from benchmark.drift.margins import (
 )
 from benchmark.drift.tolerances import Tolerances
 
-__all__ = ["Draws", "decided", "draw", "injected"]
+__all__ = ["GATED", "Draws", "counts_of", "decided", "draw", "injected", "smallest"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -95,13 +95,16 @@ def injected(draws: Draws, rng: np.random.Generator, loss: float, n: int | None)
     return replace(draws, now=worse)
 
 
-def decided(draws: Draws, tolerances: Tolerances, counts: Floats) -> tuple[Bools, Bools]:
+def decided(
+    draws: Draws, tolerances: Tolerances, counts: Floats, gated: int = GATED
+) -> tuple[Bools, Bools]:
     """Whether the gate finds a regression: by the mean, and by a single case; ``(resample,)``.
 
     Args:
         draws: What is compared.
         tolerances: Of the gate.
         counts: ``(inner resample, case)`` of :func:`counts_of`, for the interval over patients.
+        gated: How many quantities share alpha.
     """
     rule = tolerances.rule(draws.series.quantity, draws.series.dataset)
     if rule is None:
@@ -112,15 +115,15 @@ def decided(draws: Draws, tolerances: Tolerances, counts: Floats) -> tuple[Bools
     chance: Floats | float = 0.0
     limits: Floats | float = 0.0
     if not draws.exact:
-        if not draws.series.higher:
+        if rule.capped:
             # As the gate: trained anew, a miss counts as the largest distance measured.
             top = np.where(draws.measured, old, -np.inf).max(axis=(1, 2), keepdims=True)
             top = np.where(np.isfinite(top), top, np.inf)
             old, new = np.minimum(old, top), np.minimum(new, top)
         seeds, n_now = tolerances.seeds, new.shape[1]
         spread = seed_spread(old, seeds.rho, seeds.prior_df)
-        chance = allowance(spread, n_now, seeds.alpha / GATED)
-        limits = case_allowance(old, n_now, seeds.case_alpha / GATED, seeds.case_prior_df)
+        chance = allowance(spread, n_now, seeds.alpha / gated)
+        limits = case_allowance(old, n_now, seeds.case_alpha / gated, seeds.case_prior_df)
     losses = new.mean(axis=1) - old.mean(axis=1)
     margin = np.maximum(rule.margin, rule.margin_relative * mean)
     tolerance = np.maximum(rule.absolute, rule.relative * mean) + chance
