@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Profile", "Runs", "Scheduler",
+__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Jobs", "Profile", "Runs", "Scheduler",
            "Split", "Threads"]  # fmt: skip
 
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")]
@@ -31,3 +31,10 @@ Scheduler = Annotated[
         "--jobs N jobs of your Dask configuration, or 'local' for --jobs N processes."
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Runs, and cases of them, at a time in processes of this machine (with Dask), "
+        "or jobs of --scheduler slurm.",
+    ),
+]  # fmt: skip

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import BenchError, DataError, UsageError
-from ._options import AsJson, DataRoot, Dataset, Device, Profile, Runs, Split, Threads
+from ._options import (
+    AsJson,
+    DataRoot,
+    Dataset,
+    Device,
+    Jobs,
+    Profile,
+    Runs,
+    Scheduler,
+    Split,
+    Threads,
+)
 from ._shared import TerminalReporter, echo_json, line
 
 if TYPE_CHECKING:
@@ -49,16 +60,20 @@ def run_command(
     probabilities: Annotated[
         bool, typer.Option(help="Keep probability maps too, and measure their calibration.")
     ] = False,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     as_json: AsJson = False,
 ) -> None:
     """Train, predict and score methods on a data set.
 
     What is already there is not done again; what was interrupted goes on.
     """
+    from ..confined import Limits
     from ..experiment import expand
     from ..parameters import parse_settings
     from ..plan import RunRequest
     from ..runner import run
+    from .spreading import spread
 
     request = RunRequest(
         method="",
@@ -77,6 +92,9 @@ def run_command(
     requests = expand(request, method, _seeds(seeds), folds)
     results: list[RunResult] = []
     failures: list[tuple[RunRequest, BenchError]] = []
+    if scheduler is not None or (jobs or 1) > 1:
+        results, failures = spread(requests, Limits(), scheduler, jobs, reporter, _title)
+        requests = []
     for number, one in enumerate(requests, 1):
         if len(requests) > 1:
             reporter.note(f"[{number}/{len(requests)}] {_title(one)}")
@@ -91,7 +109,7 @@ def run_command(
             failures.append((one, error))
             line(f"error: {_title(one)}: {error}", error=True)
     if not results:
-        raise DataError(f"None of the {len(requests)} runs could be done.", "See above.")
+        raise DataError(f"None of the {len(failures)} runs could be done.", "See above.")
     if as_json:
         failed = [{"method": one.method, "dataset": one.dataset, "seed": one.seed,
                    "fold": one.fold, "error": str(error)} for one, error in failures]  # fmt: skip
