@@ -1,4 +1,4 @@
-"""Runs on a Dask cluster: the same tables, one training for those who share it, shares of workers."""
+"""Runs on a Dask cluster: the same tables, workers shared out, one training for who share it."""
 
 from __future__ import annotations
 
@@ -80,10 +80,8 @@ def test_runs_that_share_a_training_train_once(plugins: Any, client: Any, tmp_pa
     learnt = plugins.trained().removesuffix(".py")
     text = Path(f"{learnt}.py").read_text().replace('"TOY_EVENTS"', '"NOBODY_SETS"')
     # Workers started before this test: the place to count in is in the code.
-    text = text.replace(
-        "def happened(what):",
-        f'def happened(what):\n    open({str(events)!r}, "a").write(what + "\\n")',
-    )
+    head = "def happened(what):"
+    text = text.replace(head, f"{head}\n    open({str(events)!r}, 'a').write(what + chr(10))")
     path = plugins.file("learner", text)
     toy = plugins.toy()
     asked: dict[str, Any] = {"runs": tmp_path / "runs", "pictures": False, "threads": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import signal
@@ -33,6 +34,8 @@ from benchmark.progress import Reporter
 from benchmark.references import FolderReferences
 
 distributed = pytest.importorskip("distributed")
+# What is run inside workers goes there as code: they cannot import a test.
+importlib.import_module("cloudpickle").register_pickle_by_value(sys.modules[__name__])
 
 CASES = 40
 Connect = Callable[[], AbstractContextManager[Any]]
