@@ -22,8 +22,8 @@ from benchmark.cluster.executing import OnDask, wants_gpu
 from benchmark.cluster.held import Task, do
 from benchmark.cluster.matrix import drive_all
 from benchmark.cluster.shares import Shares
-from benchmark.confined import Limits
 from benchmark.errors import BenchError, DataError, UsageError
+from benchmark.limits import Limits
 from benchmark.plan import RunRequest
 from benchmark.progress import Reporter
 from benchmark.workers import usable_cpus

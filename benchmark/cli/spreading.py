@@ -12,7 +12,7 @@ from ..workers import usable_cpus
 from ._shared import line
 
 if TYPE_CHECKING:
-    from ..confined import Limits
+    from ..limits import Limits
     from ..plan import RunRequest
     from ..progress import Reporter
     from ..replies import RunResult
