@@ -169,15 +169,17 @@ def slurm_cluster(jobs: int | None) -> Iterator[Any]:
         ) from None
     if jobs is None:
         raise UsageError("How many SLURM jobs?", "Add --jobs N.")
-    try:
-        cluster = SLURMCluster(scheduler_options=dict(_NO_DASHBOARD))
-    except (ValueError, TypeError) as error:
+    import dask
+
+    # Asked here: the object that dask-jobqueue refuses to finish cannot be thrown away quietly.
+    missing = [n for n in ("cores", "memory") if dask.config.get(f"jobqueue.slurm.{n}") is None]
+    if missing:
         raise UsageError(
-            f"Dask's configuration of SLURM is not complete: {error}",
+            f"Dask's configuration does not say how much a SLURM job has: {', '.join(missing)}.",
             "Write cores, memory and walltime under jobqueue: slurm: in "
             "~/.config/dask/jobqueue.yaml.",
-        ) from None
-    with cluster:
+        )
+    with SLURMCluster(scheduler_options=dict(_NO_DASHBOARD)) as cluster:
         cluster.scale(jobs=jobs)
         yield cluster
 
