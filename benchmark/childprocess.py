@@ -30,6 +30,8 @@ from .progress import Reporter
 from .watching import MARK, available_bytes, end_family, held_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .plan import RunRequest
 
 __all__ = ["ChildProcess"]

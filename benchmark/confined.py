@@ -49,7 +49,7 @@ class Confined:
     Args:
         limits: What the child may take.
         reporter: Told of the progress within a step.
-        folder: Its working directory; by default this process's.
+        folder: The child's working directory; by default this process's.
     """
 
     def __init__(

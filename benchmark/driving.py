@@ -218,7 +218,8 @@ def _each(
     pending: dict[Future[Any], str] = {}
     try:
         while True:
-            for case in islice(left, 2 * executor.width - 1 - len(pending)):
+            # fewer than are waiting, where workers have gone
+            for case in islice(left, max(0, 2 * executor.width - 1 - len(pending))):
                 pending[executor.submit(step, request, case)] = case
             if not pending:
                 return

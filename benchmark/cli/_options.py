@@ -9,8 +9,8 @@ import typer
 
 from ..limits import Limits
 
-__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Memory", "Profile", "Runs", "Scheduler",
-           "Split", "Threads", "Timeout", "TrainTimeout", "limits_of"]  # fmt: skip
+__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Jobs", "Memory", "Profile", "Runs",
+           "Scheduler", "Split", "Threads", "Timeout", "TrainTimeout", "limits_of"]  # fmt: skip
 
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")]
 DataRoot = Annotated[
@@ -33,6 +33,13 @@ Scheduler = Annotated[
         "--jobs N jobs of your Dask configuration, or 'local' for --jobs N processes."
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Runs, and cases of them, at a time in processes of this machine (with Dask), "
+        "or jobs of --scheduler slurm.",
+    ),
+]  # fmt: skip
 Timeout = Annotated[
     float, typer.Option(min=0, help="Seconds that a case may take to be predicted; 0: no limit.")
 ]

@@ -14,9 +14,11 @@ from ._options import (
     DataRoot,
     Dataset,
     Device,
+    Jobs,
     Memory,
     Profile,
     Runs,
+    Scheduler,
     Split,
     Threads,
     Timeout,
@@ -67,6 +69,8 @@ def run_command(
     timeout: Timeout = TIMEOUT,
     train_timeout: TrainTimeout = 0.0,
     memory: Memory = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     as_json: AsJson = False,
 ) -> None:
     """Train, predict and score methods on a data set.
@@ -77,6 +81,7 @@ def run_command(
     from ..driving import contained
     from ..parameters import parse_settings
     from ..plan import RunRequest
+    from .spreading import spread
 
     request = RunRequest(
         method="",
@@ -95,6 +100,11 @@ def run_command(
     limits = limits_of(timeout, train_timeout, memory)
     requests, failures = _expanded(request, method, parse_seeds(seeds), folds, limits)
     results: list[RunResult] = []
+    count = len(requests)
+    if scheduler is not None or (jobs or 1) > 1:
+        results, failed_runs = spread(requests, limits, scheduler, jobs, reporter, _title)
+        failures += failed_runs
+        requests = []
     for number, one in enumerate(requests, 1):
         if len(requests) > 1:
             reporter.note(f"[{number}/{len(requests)}] {_title(one)}")
@@ -112,7 +122,7 @@ def run_command(
             failures.append((one, error))
             line(f"error: {_title(one)}: {error}", error=True)
     if not results:
-        count = len(requests) or len(failures)
+        count = count or len(failures)
         raise DataError(f"None of the {count} runs could be done.", "See above.")
     if as_json:
         failed = [{"method": one.method, "dataset": one.dataset, "seed": one.seed,
