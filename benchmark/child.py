@@ -109,13 +109,13 @@ def _tie_to(lifeline: int) -> None:
         fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
         if _ended(lifeline):  # before the signal was set
             os.killpg(0, signal.SIGKILL)
-        return
+    else:
+        threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
 
-    def watch() -> None:
-        os.read(lifeline, 1)
-        os.killpg(0, signal.SIGKILL)
 
-    threading.Thread(target=watch, daemon=True).start()
+def _watch(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _ended(lifeline: int) -> bool:

@@ -28,7 +28,7 @@ from .store import RunFolder, write_json
 if TYPE_CHECKING:
     from .plan import RunRequest
 
-__all__ = ["FAILURE", "Executor", "Here", "drive"]
+__all__ = ["FAILURE", "Executor", "Here", "asking", "contained", "drive"]
 
 #: What a run that could not be done leaves; removed when it is.
 FAILURE = "failure.json"
@@ -77,6 +77,29 @@ class Here:
         except (BenchError, Gone) as error:
             future.set_exception(error)
         return future
+
+
+def contained(request: RunRequest, limits: Limits, reporter: Reporter) -> RunResult:
+    """:func:`drive` a run in children of its own."""
+    with Here(limits, reporter) as here:
+        return drive(request, here, reporter)
+
+
+@contextmanager
+def asking(limits: Limits) -> Iterator[Callable[[str, RunRequest], Any]]:
+    """For :func:`benchmark.experiment.expand`: asks a child, so that no plugin is loaded here.
+
+    A method whose loading ends the child is a :class:`~benchmark.errors.PluginError`.
+    """
+    with Here(limits, Reporter()) as here:
+
+        def ask(step: str, request: RunRequest) -> Any:
+            try:
+                return here.submit(step, request).result()
+            except Gone as gone:
+                raise _plugin_error(request, "while it was loaded", gone, None) from gone
+
+        yield ask
 
 
 def drive(request: RunRequest, executor: Executor, reporter: Reporter) -> RunResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -12,26 +12,41 @@ from .atomic import unwritable
 from .errors import DataError, UsageError
 from .metrics.cards import cards
 from .metrics.definition import card_key
-from .parameters import parse_spec
-from .plan import RunRequest, resolve
-from .plugins import Method
+from .plan import RunRequest
 from .progress import Reporter
 from .record import RunRecord
-from .registry import find, plugin_class
+from .replies import names_of, yes_of
 from .runner import RunResult, run
+from .steps import STEPS
 from .store import write_json
 from .types import Role
 
 __all__ = ["Rerun", "expand", "rerun"]
 
 
+def _here(step: str, request: RunRequest) -> Any:
+    return STEPS[step](request)
+
+
 def expand(
-    request: RunRequest, methods: Sequence[str], seeds: Sequence[int], folds: int | None
+    request: RunRequest,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    folds: int | None,
+    ask: Callable[[str, RunRequest], Any] = _here,
 ) -> list[RunRequest]:
     """Every run of an experiment, in the order in which they are done.
 
     A method that trains nothing is not repeated over seeds: they would change nothing. Of several
     methods each takes the common settings it has a parameter for.
+
+    Args:
+        request: What is common to all runs.
+        methods: A specification each.
+        seeds: All different.
+        folds: Of a cross-validation, or None.
+        ask: Does the steps ``parameters`` and ``trains`` of :mod:`benchmark.steps`, where it has
+            to be known what they answer.
 
     Raises:
         UsageError, PluginError: A method or its parameters do not fit; said before any run starts.
@@ -47,7 +62,11 @@ def expand(
     if min(seeds) < 0:
         raise UsageError(f"There is no seed {min(seeds)}.", "Use whole numbers from 0 up.")
     runs = []
-    fields = {spec: _parameters(spec) for spec in methods}
+    divided = len(methods) > 1 and request.settings  # one method takes them all
+    fields = {
+        spec: names_of(ask("parameters", replace(request, method=spec))) if divided else set()
+        for spec in methods
+    }
     everywhere = set.union(*fields.values())
     for spec in methods:
         # A setting that no method has goes to all of them, whose error then names what there is.
@@ -56,19 +75,14 @@ def expand(
             for key, value in request.settings.items()
             if key in fields[spec] or key not in everywhere
         }
-        plugin = resolve("methods", spec, settings, request.profile).plugin
-        assert isinstance(plugin, Method)
-        for seed in seeds if plugin.trains else seeds[:1]:
+        one = replace(request, method=spec, settings=settings)
+        repeated = len(methods) == len(seeds) == 1 or yes_of(ask("trains", one))
+        for seed in seeds if repeated else seeds[:1]:
             runs += [
-                replace(request, method=spec, settings=settings, seed=seed, fold=fold, folds=folds)
+                replace(one, seed=seed, fold=fold, folds=folds)
                 for fold in (range(folds) if folds else [None])
             ]
     return runs
-
-
-def _parameters(spec: str) -> set[str]:
-    info = find("methods", parse_spec(spec).name)
-    return set(plugin_class(info).model_fields)
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,7 @@ def _scoring(kept: _Kept, case: str) -> scored.Scoring:
 STEPS: Mapping[str, Callable[..., Any]] = {
     step.__name__: step
     for step in (
-        parameters, trains, begin, train_step, unpredicted, predict_step, give_up, unscored, score_step, finish,
+        parameters, trains, begin, train_step, unpredicted, predict_step, give_up, unscored,
+        score_step, finish,
     )
 }  # fmt: skip

@@ -76,11 +76,11 @@ def _share(pid: int, resident: int) -> int:
 
 def available_bytes() -> int | None:
     """Memory that the machine, and the control group of this process, still have; None unknown."""
-    found = []
+    found: list[int] = []
     with suppress(OSError, ValueError, StopIteration):
         lines = (_PROC / "meminfo").read_text(encoding="ascii").splitlines()
-        free = next(line for line in lines if line.startswith("MemAvailable:"))
-        found.append(int(free.split()[1]) * 1024)
+        known = next(line for line in lines if line.startswith("MemAvailable:"))
+        found.append(int(known.split()[1]) * 1024)
     for limit, used in (
         ("memory.max", "memory.current"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),

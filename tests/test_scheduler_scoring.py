@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import signal
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from benchmark.progress import Reporter
 from benchmark.references import FolderReferences
 
 distributed = pytest.importorskip("distributed")
+# What is run inside workers goes there as code: they cannot import a test.
+importlib.import_module("cloudpickle").register_pickle_by_value(sys.modules[__name__])
 
 CASES = 40
 Connect = Callable[[], AbstractContextManager[Any]]
@@ -62,9 +65,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two workers in processes of their own."""
-    with (
-        connected("local", 2, Reporter()) as client,
-    ):
+    with connected("local", 2, Reporter()) as client:
         client.wait_for_workers(2)
         yield client
 
@@ -123,9 +124,7 @@ def test_contours_images_and_probabilities_reach_the_workers(
     assert contents(tmp_path / "out") == contents(tmp_path / "plain")
 
 
-def test_what_is_sent_for_a_case_does_not_grow_with_the_others(
-    folders: tuple[Path, Path]
-) -> None:
+def test_what_is_sent_for_a_case_does_not_grow_with_the_others(folders: tuple[Path, Path]) -> None:
     reference, prediction = folders
     found = find_files(prediction, "prediction", "Contours")
     work = Work(FolderReferences(reference, CANONICAL), found, CANONICAL)
@@ -159,9 +158,7 @@ def test_a_killed_worker_costs_nothing_that_is_seen(
 ) -> None:
     evaluate(*folders, tmp_path / "plain")
     killer = Killer(cluster, 3)
-    evaluate(
-        *folders, tmp_path / "out", elsewhere=OnCluster(connect, cases=2), reporter=killer
-    )
+    evaluate(*folders, tmp_path / "out", elsewhere=OnCluster(connect, cases=2), reporter=killer)
     assert killer.left < 0
     assert contents(tmp_path / "out") == contents(tmp_path / "plain")
 
@@ -289,10 +286,8 @@ class dask:  # noqa: N801
 
     def __exit__(self, *_: object) -> None:
         for process in self.started:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
 
 
@@ -374,15 +369,11 @@ def test_the_command_scores_on_processes_of_its_own_and_leaves_none(
     words = [sys.executable, "-m", "benchmark", "score", "-r", "ref", "-p", "pred", "-o"]
     asked = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 120}
     plain = subprocess.run([*words, "plain"], **asked)  # type: ignore[call-overload]
-    spread = subprocess.run(
-        [*words, "out", "--scheduler", "local", "--jobs", "2"], **asked
-    )  # type: ignore[call-overload]
+    spread = subprocess.run([*words, "out", "--scheduler", "local", "--jobs", "2"], **asked)  # type: ignore[call-overload]
     assert (plain.returncode, spread.returncode) == (4, 4)
     assert contents(tmp_path / "out") == contents(tmp_path / "plain")
     assert spread.stdout.replace("out", "plain") == plain.stdout.replace("out", "plain")
     assert spread.stderr == plain.stderr
-    refused = subprocess.run(
-        [*words, "x", "-d", "lge", "--scheduler", "local"], **asked
-    )  # type: ignore[call-overload]
+    refused = subprocess.run([*words, "x", "-d", "lge", "--scheduler", "local"], **asked)  # type: ignore[call-overload]
     assert refused.returncode == 2
     assert "scored in one process" in " ".join(refused.stderr.split())

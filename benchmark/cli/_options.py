@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Profile", "Runs", "Scheduler",
-           "Split", "Threads"]  # fmt: skip
+from ..limits import Limits
+
+__all__ = ["AsJson", "DataRoot", "Dataset", "Device", "Jobs", "Memory", "Profile", "Runs",
+           "Scheduler", "Split", "Threads", "Timeout", "TrainTimeout", "limits_of"]  # fmt: skip
 
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="NAME or 'NAME[key=value,...]'.")]
 DataRoot = Annotated[
@@ -31,3 +33,25 @@ Scheduler = Annotated[
         "--jobs N jobs of your Dask configuration, or 'local' for --jobs N processes."
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Runs, and cases of them, at a time in processes of this machine (with Dask), "
+        "or jobs of --scheduler slurm.",
+    ),
+]  # fmt: skip
+Timeout = Annotated[
+    float, typer.Option(min=0, help="Seconds that a case may take to be predicted; 0: no limit.")
+]
+TrainTimeout = Annotated[
+    float, typer.Option(min=0, help="Seconds that a training may take; 0: no limit.")
+]
+Memory = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="GB that a run may hold; by default 90 % of what is available."),
+]
+
+
+def limits_of(timeout: float, train_timeout: float, memory: float | None) -> Limits:
+    """The limits that these options mean."""
+    return Limits(timeout or None, train_timeout or None, memory and memory * 1024)

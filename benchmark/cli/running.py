@@ -7,13 +7,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import BenchError, DataError, UsageError
-from ._options import AsJson, DataRoot, Dataset, Device, Profile, Runs, Split, Threads
+from ..errors import BenchError, DataError, PluginError, UsageError
+from ..limits import TIMEOUT
+from ._options import (
+    AsJson,
+    DataRoot,
+    Dataset,
+    Device,
+    Jobs,
+    Memory,
+    Profile,
+    Runs,
+    Scheduler,
+    Split,
+    Threads,
+    Timeout,
+    TrainTimeout,
+    limits_of,
+)
 from ._shared import TerminalReporter, echo_json, line
 
 if TYPE_CHECKING:
+    from ..limits import Limits
     from ..plan import RunRequest
-    from ..runner import RunResult
+    from ..replies import RunResult
 
 __all__ = ["rerun_command", "run_command"]
 
@@ -49,16 +66,22 @@ def run_command(
     probabilities: Annotated[
         bool, typer.Option(help="Keep probability maps too, and measure their calibration.")
     ] = False,
+    timeout: Timeout = TIMEOUT,
+    train_timeout: TrainTimeout = 0.0,
+    memory: Memory = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     as_json: AsJson = False,
 ) -> None:
     """Train, predict and score methods on a data set.
 
-    What is already there is not done again; what was interrupted goes on.
+    What is already there is not done again; what was interrupted goes on. Each run has a process
+    of its own: a case that crashes it, hangs or fills the memory is an error of that case.
     """
-    from ..experiment import expand
+    from ..driving import contained
     from ..parameters import parse_settings
     from ..plan import RunRequest
-    from ..runner import run
+    from .spreading import spread
 
     request = RunRequest(
         method="",
@@ -74,24 +97,30 @@ def run_command(
         probabilities=probabilities,
     )
     reporter = TerminalReporter(quiet=as_json)
-    requests = expand(request, method, _seeds(seeds), folds)
+    limits = limits_of(timeout, train_timeout, memory)
+    requests, failures = _expanded(request, method, _seeds(seeds), folds, limits)
     results: list[RunResult] = []
-    failures: list[tuple[RunRequest, BenchError]] = []
+    count = len(requests)
+    if scheduler is not None or (jobs or 1) > 1:
+        results, failed_runs = spread(requests, limits, scheduler, jobs, reporter, _title)
+        failures += failed_runs
+        requests = []
     for number, one in enumerate(requests, 1):
         if len(requests) > 1:
             reporter.note(f"[{number}/{len(requests)}] {_title(one)}")
         try:
-            results.append(run(one, reporter))
+            results.append(contained(one, limits, reporter))
         except UsageError:
             raise  # what does not fit one run is unlikely to fit the next
         except BenchError as error:
-            if len(requests) == 1:
+            if len(requests) == 1 and not failures:
                 raise
             # one method that cannot be trained must not cost the results of the others
             failures.append((one, error))
             line(f"error: {_title(one)}: {error}", error=True)
     if not results:
-        raise DataError(f"None of the {len(requests)} runs could be done.", "See above.")
+        count = count or len(failures)
+        raise DataError(f"None of the {count} runs could be done.", "See above.")
     if as_json:
         failed = [{"method": one.method, "dataset": one.dataset, "seed": one.seed,
                    "fold": one.fold, "error": str(error)} for one, error in failures]  # fmt: skip
@@ -138,6 +167,34 @@ def rerun_command(
         line(f"repetition: {done.result.path}")
     if not done.reproduced:
         raise typer.Exit(1)
+
+
+def _expanded(
+    request: RunRequest, methods: list[str], seeds: list[int], folds: int | None, limits: Limits
+) -> tuple[list[RunRequest], list[tuple[RunRequest, BenchError]]]:
+    """Every run; and the methods that cannot be loaded beside others, with why."""
+    from ..driving import asking
+    from ..experiment import expand
+
+    lost: list[tuple[RunRequest, BenchError]] = []
+    with asking(limits) as asked:
+
+        def ask(step: str, one: RunRequest) -> Any:
+            try:
+                return asked(step, one)
+            except PluginError as error:
+                lost.append((one, error))
+                raise
+
+        while True:
+            try:
+                return expand(request, methods, seeds, folds, ask), lost
+            except PluginError as error:
+                broken = lost[-1][0].method
+                methods = [m for m in methods if m != broken]
+                if not methods:
+                    raise
+                line(f"error: {broken} on {request.dataset}: {error}", error=True)
 
 
 def _seeds(text: str) -> list[int]:

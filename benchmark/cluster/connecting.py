@@ -22,6 +22,8 @@ __all__ = ["LOCAL", "SLURM", "LostSchedulerError", "connected", "gpus", "lost", 
 
 LOCAL = "local"
 SLURM = "slurm"
+#: Even without one, Dask would ask for its usual port.
+_NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 #: Seconds to wait for a scheduler that should be there.
 _ANSWERS = 20.0
 #: Seconds to wait for a first worker before saying so.
@@ -123,7 +125,7 @@ def _local(distributed: Any, jobs: int, devices: Sequence[str]) -> Iterator[Any]
         workers[i] = {"cls": distributed.Nanny, "options": own}
     scheduler = {
         "cls": distributed.Scheduler,
-        "options": {"dashboard": False, "host": "127.0.0.1", "port": 0},
+        "options": {**_NO_DASHBOARD, "host": "127.0.0.1", "port": 0},
     }
     # Ctrl-C reaches the whole terminal; workers leave it to this process.
     with uninterrupted():
@@ -168,7 +170,7 @@ def slurm_cluster(jobs: int | None) -> Iterator[Any]:
     if jobs is None:
         raise UsageError("How many SLURM jobs?", "Add --jobs N.")
     try:
-        cluster = SLURMCluster(scheduler_options={"dashboard_address": None})
+        cluster = SLURMCluster(scheduler_options=dict(_NO_DASHBOARD))
     except (ValueError, TypeError) as error:
         raise UsageError(
             f"Dask's configuration of SLURM is not complete: {error}",

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..atomic import unwritable
-from ..confined import Gone, Limits
 from ..errors import BenchError, DataError, UsageError
+from ..gone import Gone
+from ..limits import Limits
 from ..replies import begun_of
 from .connecting import LostSchedulerError, lost
 from .held import Task, close_children, do

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..confined import Confined, Gone, Limits
+from ..confined import Confined
 from ..errors import BenchError, DataError
+from ..gone import Gone
+from ..limits import Limits
 from ..progress import Reporter
 
 if TYPE_CHECKING:

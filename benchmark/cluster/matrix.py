@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ _DRIVERS = 64
 
 def drive_all(
     requests: Sequence[RunRequest], cluster: OnDask, reporter: Reporter
-) -> Iterator[tuple[int, RunResult | BenchError]]:
+) -> Generator[tuple[int, RunResult | BenchError], None, None]:
     """Drive runs, and give the number of each with what came of it, as they end.
 
     Args:
