@@ -23,6 +23,8 @@ __all__ = ["RunState", "State", "run_state", "run_states", "totals"]
 
 #: What a driver leaves of a run that ended with an error.
 FAILURE = "failure.json"
+#: How the folder of a search begins.
+STUDY = "tune-"
 #: A parameter's value is shown whole up to this many characters.
 _LONGEST = 40
 
@@ -115,6 +117,8 @@ def run_state(folder: Path, now: float | None = None) -> RunState | None:
     record, holder = _json(folder / "record.json"), read_holder(folder)
     if record is None and holder is None and not (folder / ".lock").exists():
         return None
+    if record is None and folder.name.startswith(STUDY):
+        return None  # a search holds its own folder; its trials are runs
     now = time.time() if now is None else now
     works = alive(folder, holder, now)
     failure = _json(folder / FAILURE)

@@ -348,7 +348,8 @@ def volume(base: Path, gigabytes: float = 0.03, ceiling: float = 12.0) -> Outcom
     )  # fmt: skip
     assert process.stderr is not None
     began = time.perf_counter()
-    said = process.stderr.read()
+    with process.stderr as stream:
+        said = stream.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = code = os.waitstatus_to_exitcode(status)
     peaks.append(usage.ru_maxrss / 2**20)

@@ -134,6 +134,14 @@ def test_a_folder_that_is_no_run_is_passed_over(tmp_path: Path) -> None:
     assert list(run_states(tmp_path / "nowhere")) == []
 
 
+def test_the_folder_of_a_search_is_no_run(tmp_path: Path) -> None:
+    folder = begun(tmp_path, "tune-jdl-aaaaaaaaaaaa")
+    put(folder / "tune.json", {})
+    assert run_state(folder) is None
+    begun(tmp_path, "tuned-aaaaaaaaaaaa", method="tuned")
+    assert [one.method for one in run_states(tmp_path)] == ["tuned"]
+
+
 def test_a_real_run_is_told_while_it_runs_and_after_it_was_killed(
     tmp_path: Path, plugins: Any, python: Callable[..., Any]
 ) -> None:

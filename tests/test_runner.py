@@ -80,7 +80,9 @@ def test_a_second_run_does_nothing_and_writes_nothing(
         f"{first.path.relative_to(tmp_path / 'runs')}/record.json"
     }
     assert all(after[k][1] == before[k][1] for k in after)
-    assert (second.path, second.record, second.cases) == (first.path, first.record, {"ok": 4})
+    same = second.record.model_copy(update={"order": first.record.order})
+    assert (second.path, same, second.cases) == (first.path, first.record, {"ok": 4})
+    assert second.record.order > first.record.order
 
 
 def test_the_folder_holds_predictions_tables_model_and_record_and_no_leftovers(
