@@ -258,26 +258,27 @@ def checked_prediction(answer: Any, study: Study) -> Segmentation:
             f"predict returned {type(answer).__name__}, not a Segmentation.",
             "Return benchmark.Segmentation(labels).",
         )
+    given: Segmentation = answer
     shape = study.target.shape
-    given = {"labels": answer.labels} | {
-        f"probabilities of {region}": p for region, p in (answer.probabilities or {}).items()
+    arrays = {"labels": given.labels} | {
+        f"probabilities of {region}": p for region, p in (given.probabilities or {}).items()
     }
-    for what, array in given.items():
+    for what, array in arrays.items():
         if array is not None and array.shape != shape:
             raise PluginError(
                 f"predict returned {what} of shape {array.shape}; the image of "
                 f"{study.id!r} has {shape} (slice, row, column)."
             )
-    beyond = [c.slice for c in answer.contours if not 0 <= c.slice < shape[0]]
+    beyond = [c.slice for c in given.contours if not 0 <= c.slice < shape[0]]
     if beyond:
         raise PluginError(f"predict returned contours in slices {beyond}, which do not exist.")
     try:
-        checked_contours(answer.contours, shape)
+        checked_contours(given.contours, shape)
     except DataError as error:
         raise PluginError(
             f"predict returned contours that do not fit {study.id!r}. {error.problem}", error.fix
         ) from None
-    return answer
+    return given
 
 
 def _write(

@@ -47,5 +47,6 @@ def tidy_csv(
         table = table[table[name].isin(list(wanted)).to_numpy(dtype=bool)]
     if table.empty:
         raise DataError("No value is left of these choices.", "Choose fewer at once.")
-    texts = {n: table[n].map(csv_cell) for n in table if table[n].dtype in ("category", "object")}
+    words = [str(n) for n in table if table[n].dtype in ("category", "object")]
+    texts = {name: table[name].map(csv_cell) for name in words}
     return str(table.assign(**texts).to_csv(index=False, lineterminator="\n"))

@@ -6,9 +6,7 @@ from zoo_keeper import Specimen
 
 __all__ = ["ANSWERS", "BROKEN", "HARMLESS", "SPITEFUL"]
 
-_LAZY = (
-    "class Lazy:\n    def __array__(self, *a, **k):\n        raise OSError('evil __array__')"
-)
+_LAZY = "class Lazy:\n    def __array__(self, *a, **k):\n        raise OSError('evil __array__')"
 
 #: Each costs case b, and no other.
 ANSWERS = [

@@ -7,8 +7,7 @@ from zoo_keeper import Specimen
 __all__ = ["DEADLY", "ENDLESS", "IMPORTS", "LEAVING", "READERS", "TRAININGS"]
 
 _SLEEPER = (
-    "import subprocess\n"
-    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']"
+    "import subprocess\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']"
 )
 
 #: Each ends, or cannot hold up, the process that predicts its case.
