@@ -220,6 +220,7 @@ def _packed(run: Run) -> dict[str, Any]:
 
 
 def _unpacked(packed: Mapping[str, Any], path: Path) -> Run:
+    record = RunRecord.model_validate(packed["record"])
     table = {key: list(map(cell, packed["cases"][key]))
              for key in CASE_KEYS if key in packed["cases"]}  # fmt: skip
     ids = table["case"]
@@ -233,7 +234,7 @@ def _unpacked(packed: Mapping[str, Any], path: Path) -> Run:
     feature_columns = ["case", "level", "slice", *FEATURE_KEYS, "value", "status", "message"]
     run = Run(
         name=str(packed["name"]),
-        record=RunRecord.model_validate(packed["record"]),
+        record=record,
         cases=cases,
         scores=pd.DataFrame(scores, columns=columns),
         features=pd.DataFrame(features, columns=feature_columns),
