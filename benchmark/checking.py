@@ -1,6 +1,8 @@
 """Methods run again as their accepted entries were, to be compared with these.
 
-A fresh check starts in an empty folder: no train or predict stage of an earlier run can answer for
+They run in supervised processes of their own, as in ``bench run``: what a method breaks, hangs or
+fills is a failed case that the check counts, and never the end of the gate without a verdict. A
+fresh check starts in an empty folder: no train or predict stage of an earlier run can answer for
 the code that is there now.
 """
 
@@ -9,26 +11,30 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from .atomic import unwritable
 from .drift.baseline import Entry, matching
+from .driving import contained
 from .errors import UsageError
 from .experiment import expand
+from .limits import Limits
 from .parameters import parse_spec
 from .plan import RunRequest, resolve
 from .progress import Reporter
 from .record import RunRecord
 from .results import Run, load_run
-from .runner import run
 from .store import write_json
 from .types import Role
 
-__all__ = ["Again", "place", "repeated", "requests_of", "wanted_entries"]
+__all__ = ["Again", "Ask", "place", "repeated", "requests_of", "wanted_entries"]
+
+#: Does a step of :mod:`benchmark.steps` by its name, in a child.
+Ask = Callable[[str, RunRequest], Any]
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Again:
         seeds: Which seeds; by default the first of each entry, so that equality can be seen.
         device: By default the entry's, if that is the CPU.
         threads: By default the entry's: results differ in their last bits between counts.
+        limits: What a run's process may take.
     """
 
     dataset: str
@@ -48,12 +55,22 @@ class Again:
     seeds: tuple[int, ...] = ()
     device: str | None = None
     threads: int | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 def wanted_entries(
-    entries: Sequence[Entry], methods: Sequence[str], profile: str | None = None
+    entries: Sequence[Entry],
+    methods: Sequence[str],
+    profile: str | None = None,
+    ask: Ask | None = None,
 ) -> list[tuple[Entry, str]]:
     """Entries with the name by which each method is to be loaded; all of them without ``methods``.
+
+    Args:
+        entries: Of one data set.
+        methods: NAME, ``NAME[key=value]`` or FILE.py.
+        profile: By default that of the method's entries.
+        ask: Loads a method in a child first, so that one that takes its process down is named.
 
     Raises:
         UsageError, PluginError: A method is unknown, broken, or has no entry; or an entry's method
@@ -67,6 +84,8 @@ def wanted_entries(
         stem = Path(name).stem if name.endswith(".py") else name
         known = [e.record.method.profile for e in entries if e.record.method.name == stem]
         base = profile or (known[0] if len(set(known)) == 1 else "quick")
+        if ask is not None:
+            ask("parameters", RunRequest(method=spec, dataset="", profile=base))
         resolved = resolve("methods", spec, {}, base)
         parameters = resolved.plugin.model_dump(mode="json")
         asked = {key: parameters[key] for key in resolved.asked}
@@ -97,7 +116,12 @@ def _stored_spec(entry: Entry) -> str:
 
 
 def requests_of(
-    entry: Entry, spec: str, again: Again, runs: Path, split: Path | None = None
+    entry: Entry,
+    spec: str,
+    again: Again,
+    runs: Path,
+    ask: Ask,
+    split: Path | None = None,
 ) -> list[RunRequest]:
     """The runs that repeat an entry.
 
@@ -106,6 +130,7 @@ def requests_of(
         spec: By what name its method is loaded.
         again: How.
         runs: Where the runs go.
+        ask: Does a step in a child.
         split: File of case ids by role, where the entry's split came from one.
 
     Raises:
@@ -138,20 +163,22 @@ def requests_of(
         evaluate=cast(tuple[Role, ...], tuple(record.evaluated)),
     )
     seeds = again.seeds or (entry.seeds[0],)
-    return [replace(one, runs=runs) for one in expand(request, [spec], seeds, record.folds)]
+    return [replace(one, runs=runs) for one in expand(request, [spec], seeds, record.folds, ask)]
 
 
-def repeated(entry: Entry, spec: str, again: Again, runs: Path, reporter: Reporter) -> list[Run]:
-    """Run an entry's experiment and read what it left.
+def repeated(
+    entry: Entry, spec: str, again: Again, runs: Path, reporter: Reporter, ask: Ask
+) -> list[Run]:
+    """Run an entry's experiment in processes of its own and read what it left.
 
     Raises:
         BenchError: The request does not fit, or a run failed.
     """
     split = _split_file(entry.record, runs)
     done = []
-    for request in requests_of(entry, spec, again, runs, split):
+    for request in requests_of(entry, spec, again, runs, ask, split):
         reporter.note(f"checking {spec} on {entry.record.dataset.name}, seed {request.seed}")
-        done.append(run(request, reporter))
+        done.append(contained(request, again.limits, reporter))
     return [load_run(result.path, ["volume"]) for result in done]
 
 

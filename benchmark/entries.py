@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from .atomic import replacing
 from .checks import checked_id
 from .errors import DataError
-from .packing import plain, rows, series
+from .packing import cell, plain, rows, series
 from .record import RunRecord
 from .results import Run, checked_run, ordered, tested
 
@@ -173,7 +173,9 @@ def parse_entry(content: bytes, path: Path) -> list[Run]:
         )
     try:
         return [_unpacked(packed, path) for packed in entry["runs"]]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (
+        KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError
+    ) as error:  # fmt: skip
         # Whatever a damaged or forged file lacks: ValidationError is a ValueError.
         what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
         raise DataError(f"{path} is damaged: {what}.", "Restore it from git.") from None
@@ -218,15 +220,21 @@ def _packed(run: Run) -> dict[str, Any]:
 
 
 def _unpacked(packed: Mapping[str, Any], path: Path) -> Run:
-    cases = pd.DataFrame({key: packed["cases"][key] for key in CASE_KEYS if key in packed["cases"]})
-    ids = cases["case"].tolist()
+    record = RunRecord.model_validate(packed["record"])
+    table = {key: list(map(cell, packed["cases"][key]))
+             for key in CASE_KEYS if key in packed["cases"]}  # fmt: skip
+    ids = table["case"]
+    for text in (*ids, *table["role"]):
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r} is no text: a case has an id and a role")
+    cases = pd.DataFrame(table)
     scores = rows(packed["scores"], SCORE_KEYS, ids)
     features = rows(packed["features"], FEATURE_KEYS, ids)
     columns = ["case", "level", "slice", *SCORE_KEYS, "value", "status", "message", "worst"]
     feature_columns = ["case", "level", "slice", *FEATURE_KEYS, "value", "status", "message"]
     run = Run(
         name=str(packed["name"]),
-        record=RunRecord.model_validate(packed["record"]),
+        record=record,
         cases=cases,
         scores=pd.DataFrame(scores, columns=columns),
         features=pd.DataFrame(features, columns=feature_columns),

@@ -15,7 +15,9 @@ from .drift.check import check_method
 from .drift.frozen import frozen_path
 from .drift.tolerances import Tolerances, read_tolerances
 from .drift.verdict import Check, Finding
+from .driving import asking
 from .errors import BenchError, DataError, UsageError
+from .limits import Limits
 from .parameters import parse_spec
 from .progress import Reporter
 from .rescoring import engine_gate
@@ -69,6 +71,7 @@ def again(
     data_root: Path | None = None,
     device: str | None = None,
     threads: int | None = None,
+    limits: Limits | None = None,
 ) -> tuple[list[Check], Failures]:
     """Entries run again; with what could not be, and why.
 
@@ -76,16 +79,18 @@ def again(
         BenchError: What was asked does not fit, or the only method could not be run.
     """
     assert dataset is not None
-    wanted = wanted_entries(read_entries(baseline, _dataset_name(dataset)), methods)
-    how = Again(dataset, data_root, tuple(seeds), device, threads)
+    limits = limits or Limits()
+    how = Again(dataset, data_root, tuple(seeds), device, threads, limits)
+    entries = read_entries(baseline, _dataset_name(dataset))
     checks: list[Check] = []
     failed: Failures = []
-    with place(runs, fresh=fresh) as folder:
+    with asking(limits) as ask, place(runs, fresh=fresh) as folder:
+        wanted = wanted_entries(entries, methods, ask=ask)
         for entry, spec in wanted:
             try:
                 scored = _engine_of(entry.path, rules, reporter, data_root)
                 found = check_method(
-                    repeated(entry, spec, how, folder, reporter), entry.runs, rules
+                    repeated(entry, spec, how, folder, reporter, ask), entry.runs, rules
                 )
                 checks.append(replace(found, findings=(*scored, *found.findings)))
             except BenchError as error:

@@ -31,6 +31,7 @@ from .metrics.cards import contour_cards, select
 from .plan import resolve
 from .plugins import Dataset
 from .progress import Reporter
+from .provenance import provenance
 from .record import DatasetRecord, RunRecord
 from .relaxation import map_of
 from .results import Run
@@ -116,7 +117,8 @@ def rescore(
 ) -> Run:
     """A run with the scores that this version gives its predictions, at the level of volumes.
 
-    The record is that of ``run``, with the definitions and the data fingerprint of here and now.
+    The record is that of ``run``, with the definitions, the data fingerprint and the provenance of
+    here and now.
 
     Args:
         run: What was scored then; an accepted entry's, or a run folder's.
@@ -157,6 +159,7 @@ def rescore(
         name=run.name,
         record=record.model_copy(update={
             "metric_cards": used,
+            "provenance": provenance("cpu", record.threads),
             "dataset": record.dataset.model_copy(
                 # of some of the cases, the fingerprint of all is not known
                 update={"fingerprint": fingerprint if complete else record.dataset.fingerprint}

@@ -224,6 +224,48 @@ def test_a_method_that_cannot_be_run_does_not_hide_what_the_others_did(
     assert "boom" in err
 
 
+# --- what a method breaks -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("breaks", "limits", "told"),
+    [
+        ("import os; os._exit(7)", (), "ended"),
+        ("import time; time.sleep(600)", ("--timeout", "5"), "5 s"),
+    ],
+)
+def test_a_case_that_takes_its_process_down_is_a_regression_and_not_the_end(
+    bench, accepted, plugins, breaks, limits, told
+):
+    """The gate has a verdict whatever the code under test does to its process."""
+    plugins.method(f"if study.id == 'b':\n    {breaks}\n{plugins.BRIGHT}")
+    code, out, _ = again(bench, accepted, "--json", "--runs", "kept", *limits)
+    assert code == 1
+    check = json.loads(out)["checks"][0]
+    (one,) = [f for f in check["findings"] if f["name"] == "defined values"]
+    assert (one["outcome"], [c["case"] for c in one["worst"]]) == ("regression", ["b"])
+    assert one["worst"][0]["status_now"] == "error"
+    (folder,) = Path("kept").glob("**/made-*")
+    cases = load_run(folder).cases.set_index("case")
+    assert told in cases.loc["b", "message"]
+
+
+def test_a_method_whose_loading_ends_its_process_is_an_error_that_names_it(bench, accepted):
+    path = Path(accepted["spec"])
+    path.write_text(f"import os\nos._exit(9)\n{path.read_text()}")
+    code, _, err = again(bench, accepted)
+    assert code == 2
+    assert "made.py" in err
+    assert "while it was loaded" in " ".join(err.split())
+
+
+def test_training_that_takes_too_long_is_an_error_with_its_limit(bench, trained, plugins):
+    plugins.trained(rest="def train(self, cases, context):\n    import time; time.sleep(600)")
+    code, _, err = again(bench, trained, "--fresh", "--train-timeout", "3")
+    assert code == 2
+    assert "in training" in " ".join(err.split())
+
+
 # --- frozen predictions -------------------------------------------------------------------------
 
 

@@ -282,3 +282,82 @@ def test_nothing_in_common_is_not_measured_and_other_methods_are_refused(accepte
              for r in entry]  # fmt: skip
     with pytest.raises(UsageError, match="is of n on"):
         check_engine(other, entry)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "other"),
+    [
+        ("overlap", "dice", lambda was, pair: was(pair) * (1 - 1e-13)),
+        ("volume", "absolute_volume_error_ml", lambda was, pair: was(pair) + 1e-9),
+        ("overlap", "iou", lambda was, pair: None),
+    ],
+)
+def test_arithmetic_that_changes_behind_the_same_card_is_found(
+    accepted, monkeypatch, module, name, other
+):
+    """Whoever edits a metric and forgets its definition: only the numbers can tell."""
+    from benchmark.metrics.cards import metrics
+
+    entry, folder = accepted
+    edited = metrics()[name]
+    was = edited.function
+    assert was.__module__ == f"benchmark.metrics.{module}"
+    card = edited.card.hash
+    monkeypatch.setitem(edited.__dict__, "function", lambda pair: other(was, pair))
+    assert metrics()[name].card.hash == card
+    check = engine_gate(entry, [folder])
+    assert (check.outcome, check.exit_code) == (Outcome.REGRESSION, 1)
+    assert {f.quantity.metric for f in check.findings if f.quantity} == {name}
+    assert "though prediction and definition are the same" in check.findings[0].reason
+
+
+def test_a_grid_that_is_read_otherwise_is_found(run, plugins, tmp_path, monkeypatch):
+    """What is common to all metrics is outside their functions and cards."""
+    from benchmark import rescoring
+
+    more = plugins.method("return Segmentation(np.where(image > 0.0, 3, 0))", name="more")
+    folder = run(more).path
+    entry = write_entry(tmp_path / "boards", build_entry([load_run(folder)]))
+    assert engine_gate(entry, [folder]).outcome is Outcome.SAME
+    whole = rescoring._task
+
+    def wider(*words):
+        task = whole(*words)
+        return dataclasses.replace(task, spacing=tuple(s * (1 + 1e-9) for s in task.spacing))
+
+    monkeypatch.setattr(rescoring, "_task", wider)
+    check = engine_gate(entry, [folder])
+    assert check.outcome is Outcome.REGRESSION
+    names = {f.quantity.metric for f in check.findings if f.quantity}
+    assert {"absolute_volume_error_ml", "hd95"} <= names
+
+
+def test_what_is_scored_again_says_where_that_was(accepted):
+    """A digit that differs is looked for in the machine and the versions first."""
+    import platform
+
+    entry, folder = accepted
+    content = json.loads(entry.read_text())
+    for packed in content["runs"]:
+        packed["record"]["provenance"]["versions"]["numpy"] = "1.0"
+    entry.write_text(json.dumps(content))
+    facts = engine_gate(entry, [folder]).facts
+    assert facts["numpy version"] == ("1.0", np.__version__)
+    assert facts["python"].now == platform.python_version()
+
+
+def test_a_tolerated_digit_is_not_called_the_same(accepted):
+    from benchmark.entries import load_entry
+
+    def up(scores):
+        return scores.assign(value=pd.to_numeric(scores["value"]) * (1 + 1e-14))
+
+    rule = default_tolerances().engine.model_copy(update={"relative": 1e-12})
+    loose = default_tolerances().model_copy(update={"engine": rule})
+    check = check_engine(nudged(accepted[0], up), load_entry(accepted[0]), loose)
+    assert check.outcome is Outcome.EQUAL
+    assert check.findings[-1].reason.endswith(
+        "within the engine's tolerance of 1e-12 of the value."
+    )
+    exact = check_engine(load_entry(accepted[0]), load_entry(accepted[0]), loose)
+    assert exact.outcome is Outcome.SAME

@@ -255,6 +255,25 @@ def test_another_field_of_view_is_a_change_and_named():
     assert [(c.case, c.then, c.now, c.what) for c in one.worst] == [("c", 300.0, 301.0, "geometry")]
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_another_field_of_view_in_any_seed_is_a_change(seed):
+    """The rows of cases of every run count, not those of the first alone."""
+    table = THREE[seed].cases.assign(diagonal_mm=[300.0, 300.0, 301.0, 300.0])
+    moved = [*THREE]
+    moved[seed] = dataclasses.replace(moved[seed], cases=table)
+    one = finding(check_method(moved, THREE), "geometry")
+    assert one.outcome is Outcome.CHANGED
+    assert [(c.case, c.then, c.now) for c in one.worst] == [("c", 300.0, 301.0)]
+    assert finding(check_method(THREE, THREE), "geometry").outcome is Outcome.SAME
+
+
+def test_a_case_of_which_one_seed_knows_no_size_is_compared_by_the_others():
+    unknown = dataclasses.replace(THREE[0], cases=THREE[0].cases.assign(diagonal_mm=np.nan))
+    other = dataclasses.replace(THREE[1], cases=THREE[1].cases.assign(diagonal_mm=310.0))
+    check = check_method([unknown, other], THREE)
+    assert len(finding(check, "geometry").worst) == 4
+
+
 def test_a_changed_definition_is_not_compared():
     other = seeds_of([[0.1] * 4] * 3, record={"metric_cards": {"dice": "d2"}})
     check = check_method(other, THREE)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DataError, UsageError
-from ._options import AsJson, DataRoot
+from ..limits import TIMEOUT
+from ._options import AsJson, DataRoot, Memory, Timeout, TrainTimeout, limits_of
 from ._shared import TerminalReporter, echo_json, line
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def check_command(
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads; by default the entry's.")
     ] = None,
+    timeout: Timeout = TIMEOUT,
+    train_timeout: TrainTimeout = 0.0,
+    memory: Memory = None,
     whole: Annotated[bool, typer.Option("--all", help="List every quantity.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
     markdown: Annotated[
@@ -112,6 +116,7 @@ def check_command(
             seeds=parse_seeds(seeds) if seeds else (),
             fresh=_in_ci() if fresh is None else fresh,
             runs=runs, data_root=data_root, device=device, threads=threads,
+            limits=limits_of(timeout, train_timeout, memory),
         )  # fmt: skip
     if as_json:
         errors = [{"method": name, "error": str(error)} for name, error in failed]

@@ -51,16 +51,18 @@ def missing_and_new(entry: Side, run: Side) -> Finding:
 
 
 def geometry(entry: Side, run: Side, cases: Sequence[str]) -> Finding | None:
-    """Cases whose field of view has another size; None where no side knows of any."""
+    """Cases whose field of view has another size, in whichever seed; None where none is known."""
     known, changed = 0, []
     for case in cases:
-        sizes = [_size(side, case) for side in (entry, run)]
-        if None in sizes:
+        then, now = entry.diagonals.get(case, ()), run.diagonals.get(case, ())
+        if not then or not now:
             continue
         known += 1
-        then, now = (float(size or 0.0) for size in sizes)
-        if not math.isclose(then, now, rel_tol=_GRID):
-            changed.append(CaseChange(case, "", "diagonal_mm", None, then, now, "", "", "geometry"))
+        other = [size for size in now if not any(_same_size(size, one) for one in then)]
+        if other:
+            changed.append(
+                CaseChange(case, "", "diagonal_mm", None, then[0], other[0], "", "", "geometry")
+            )
     if not known:
         return None
     if not changed:
@@ -118,13 +120,8 @@ def _lost(values: Values, exact: bool) -> NDArray[np.bool_]:
     return values.failed | missed if exact else values.failed
 
 
-def _size(side: Side, case: str) -> float | None:
-    value = side.cases["diagonal_mm"].get(case) if "diagonal_mm" in side.cases else None
-    try:
-        size = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return size if math.isfinite(size) else None
+def _same_size(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=_GRID)
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:

@@ -22,7 +22,7 @@ from .circumstances import cards, changed_cards, data, facts
 from .exact import differing
 from .pairing import Pairing
 from .sides import ABSENT, Side, side_of
-from .tolerances import Tolerances, default_tolerances
+from .tolerances import EngineRule, Tolerances, default_tolerances
 from .verdict import CaseChange, Check, Finding, Outcome
 
 __all__ = ["check_engine"]
@@ -102,7 +102,7 @@ def _values(
     changes = differing(then, now, pairing, both, cases)
     beyond = [c for c in changes if not _tolerated(c, tolerances)]
     total = len(both) * len(cases) * len(seeds)
-    found = [_differs(q, [c for c in beyond if _of(c) == q], len(cases))
+    found = [_differs(q, [c for c in beyond if _of(c) == q], len(cases), tolerances.engine)
              for q in list(dict.fromkeys(map(_of, beyond)))[:_FINDINGS]]  # fmt: skip
     if lost:
         names = ", ".join(map(str, lost[:_SHOWN]))
@@ -115,8 +115,11 @@ def _values(
         reason = f"{len(beyond)} values of {len(top)} quantities differ, of {total:,} compared."
         outcome = Outcome.REGRESSION
     elif changes:
-        outcome, reason = Outcome.EQUAL, f"{len(changes)} of {total:,} values differ within the "
-        reason += "engine's tolerance."
+        outcome = Outcome.EQUAL
+        reason = (
+            f"{len(changes)} of {total:,} values differ, within the engine's tolerance of "
+            f"{tolerances.engine}."
+        )
     else:
         outcome = Outcome.SAME if both else Outcome.NOT_MEASURED
         reason = f"All {total:,} values are the same to the last bit."
@@ -137,13 +140,15 @@ def _tolerated(change: CaseChange, tolerances: Tolerances) -> bool:
     return abs(change.now - change.then) <= max(rule.absolute, rule.relative * abs(change.then))
 
 
-def _differs(quantity: Quantity, changes: Sequence[CaseChange], n_cases: int) -> Finding:
+def _differs(
+    quantity: Quantity, changes: Sequence[CaseChange], n_cases: int, rule: EngineRule
+) -> Finding:
     sizes = [abs(c.now - c.then) for c in changes if c.then is not None and c.now is not None]
     largest = f", by up to {max(sizes):.3g}" if sizes else ""
     order = sorted(changes, key=_severity)
     return Finding(
         "engine", quantity, Outcome.REGRESSION, n_cases=n_cases,
-        difference=max(sizes) if sizes else None, tolerance=0.0,
+        difference=max(sizes) if sizes else None, tolerance=rule.absolute,
         reason=f"{len(changes)} of {n_cases} cases have another value or status{largest}, though "
         "prediction and definition are the same.",
         worst=tuple(order[:_SHOWN]),

@@ -120,6 +120,19 @@ class Side:
                       self.better[at])  # fmt: skip
 
     @cached_property
+    def diagonals(self) -> Mapping[str, tuple[float, ...]]:
+        """By case: the diagonals of its field of view in mm, of every run that knows one."""
+        found: dict[str, set[float]] = {}
+        for run in self.runs:
+            if "diagonal_mm" not in run.cases:
+                continue
+            sizes = _numbers(run.cases["diagonal_mm"])
+            for case, size in zip(run.cases["case"].astype(str), sizes, strict=True):
+                if np.isfinite(size):
+                    found.setdefault(case, set()).add(float(size))
+        return {case: tuple(sorted(sizes)) for case, sizes in found.items()}
+
+    @cached_property
     def models(self) -> Mapping[int, object]:
         """By seed: what was trained, as hashes of its files; None where that is not known."""
         found: dict[int, object] = {}
@@ -220,7 +233,7 @@ def _counted(run: Run) -> pd.DataFrame:
     keep = cases["role"].isin(_ROLES)
     if "excluded" in cases and "status" in cases:
         keep &= ~is_excluded(cases["excluded"], cases["status"])
-    names = [n for n in ("case", "patient", "status", "message", "diagonal_mm") if n in cases]
+    names = [n for n in ("case", "patient", "status", "message") if n in cases]
     # Plain objects: pandas would warn about joining columns that are all null.
     return cases.loc[keep.to_numpy(dtype=bool), names].astype("object")
 

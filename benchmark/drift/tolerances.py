@@ -150,6 +150,11 @@ class EngineRule(_Section):
     absolute: Amount = 0.0
     relative: Amount = 0.0
 
+    def __str__(self) -> str:
+        parts = [f"{self.absolute:g}"] if self.absolute else []
+        parts += [f"{self.relative:g} of the value"] if self.relative else []
+        return " or ".join(parts) or "0"
+
 
 class Tolerances(BaseModel):
     """All of a file, over the defaults."""
