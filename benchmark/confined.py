@@ -19,7 +19,6 @@ it already.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +81,7 @@ class Confined:
             Gone: The child crashed, took too long or too much, or said what it should not; or the
                 step raised something else.
         """
-        run = "" if step in _ASKING else _identity(request)
+        run = "" if step in _ASKING else request.identity
         if run != self._run or (self._touched and step in _SCORING):
             self.close()
         if self._child is None:
@@ -101,7 +100,3 @@ class Confined:
     def _timeout(self, step: str) -> float | None:
         limits = self._limits
         return (limits.train_timeout_s if step == "train_step" else limits.timeout_s) or None
-
-
-def _identity(request: RunRequest) -> str:
-    return repr(replace(request, expected=""))

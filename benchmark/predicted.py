@@ -187,7 +187,9 @@ def give_up(
     return row
 
 
-def predict_case(plan: Plan, method: Method, case_id: str, warm: bool) -> dict[str, Any]:
+def predict_case(
+    plan: Plan, method: Method, case_id: str, warm: bool, holder: str = ""
+) -> dict[str, Any]:
     """Predict a case, write what came of it, and give its row of facts.
 
     A case that cannot be loaded, or whose prediction raises or breaks the contract, is a row with
@@ -198,6 +200,10 @@ def predict_case(plan: Plan, method: Method, case_id: str, warm: bool) -> dict[s
         method: As :func:`loaded_method` gives it.
         case_id: The case.
         warm: Whether the method has answered in this process before.
+        holder: For whom, see :meth:`~benchmark.store.RunFolder.check_holder`.
+
+    Raises:
+        DataError: Another process has taken the run, or the disk does not take the row.
     """
     row = _blank(plan, case_id, warm)
     reset_peak_memory()
@@ -210,7 +216,7 @@ def predict_case(plan: Plan, method: Method, case_id: str, warm: bool) -> dict[s
                 study = plan.dataset.load(case_id).study
                 row |= _extent(study)
                 started = time.perf_counter()
-                row |= _answered(plan.folder, method, study, plan.request.probabilities)
+                row |= _answered(plan.folder, method, study, plan.request.probabilities, holder)
             except NoPredictionError as error:
                 row |= {"status": "no_prediction", "message": contained.explained(case_id, error)}
             except (Exception, SystemExit) as error:
@@ -219,6 +225,7 @@ def predict_case(plan: Plan, method: Method, case_id: str, warm: bool) -> dict[s
             row["seconds"] = round(time.perf_counter() - started, 4)
     row["peak_memory_mb"] = peak_memory_mb()
     row["device_memory_mb"] = device_memory_mb(plan.device)
+    plan.folder.check_holder(holder)
     write_json(plan.folder.case_file("predictions", case_id, ".json"), row)
     return row
 
@@ -231,7 +238,7 @@ def _extent(study: Study) -> dict[str, Any]:
 
 
 def _answered(
-    folder: RunFolder, method: Method, study: Study, probabilities: bool
+    folder: RunFolder, method: Method, study: Study, probabilities: bool, holder: str
 ) -> dict[str, Any]:
     """What came of one study, its files written."""
     started = time.perf_counter()
@@ -241,6 +248,7 @@ def _answered(
     answer = checked_prediction(method.predict(study), study)
     seconds = round(time.perf_counter() - started, 4)
     # Scoring makes labels of contours, where they say all that the method should; the case says so.
+    folder.check_holder(holder)
     filled = answer.labels is None and OUTLINED.issuperset(method.produces)
     return {"status": "ok", "message": MADE if filled else "", "seconds": seconds,
             **_write(folder, answer, study, probabilities)}  # fmt: skip

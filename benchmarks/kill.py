@@ -21,6 +21,7 @@ import argparse
 import hashlib
 import random
 import shlex
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -244,4 +245,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends first
     sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import random
@@ -56,6 +57,7 @@ class Command:
                 start_new_session=True,
             )  # fmt: skip
         self.used = 0.0
+        atexit.register(self.kill)  # should this script be ended meanwhile
 
     def until(self, seconds: float, cluster: Cluster | None = None) -> bool:
         """Wait until it has computed for so long; whether it was done before."""
@@ -82,8 +84,7 @@ class Command:
 
     def kill(self) -> None:
         """SIGKILL for it alone: what it started has to notice."""
-        with suppress(ProcessLookupError):
-            os.kill(self._process.pid, signal.SIGKILL)
+        self._process.kill()  # nothing, where it has ended
         self._process.wait()
 
 

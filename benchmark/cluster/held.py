@@ -130,7 +130,7 @@ def _child(task: Task) -> Iterator[_Held]:
     """A child for the step: the one that worked for its run last, if it has nothing to do."""
     global _busy
     threads, limits = _room(task.limits)
-    purpose = (repr(replace(task.request, expected="")), limits, task.folder)
+    purpose = (task.request.identity, limits, task.folder)
     with _lock:
         same = [held for held in _idle if held.purpose == purpose]
         held = same[-1] if same else None
