@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 __all__ = ["checked_prediction", "finish_predictions", "give_up", "loaded_method",
-           "predict_case", "prediction_key", "row_of", "rows_of", "unpredicted"]  # fmt: skip
+           "predict_case", "prediction_key", "row_of", "rows_of", "standing",
+           "unpredicted"]  # fmt: skip
 
 #: What a row of facts says of a prediction.
 STATUSES = ("ok", "error", "no_prediction", "not_applicable")
@@ -49,7 +50,7 @@ def unpredicted(plan: Plan) -> list[str]:
 
     A case whose prediction failed is tried again by the next run.
     """
-    return [i for i in plan.evaluated if not _predicted(plan, i)]
+    return [i for i in plan.evaluated if standing(plan, i) is None]
 
 
 def loaded_method(plan: Plan) -> Method:
@@ -141,12 +142,13 @@ def _names(plan: Plan, case_id: str) -> set[str]:
     return {path.relative_to(plan.folder.path).as_posix() for path in paths}
 
 
-def _predicted(plan: Plan, case_id: str) -> bool:
-    """Whether a case has a finished prediction whose files are still those that were written."""
+def standing(plan: Plan, case_id: str) -> dict[str, Any] | None:
+    """The row of a finished prediction whose files are still those that were written, or None."""
     row = row_of(plan, case_id)
     if row is None or row["status"] == "error":
-        return False
-    return all(file_hash(plan.folder.path / name) == h for name, h in row["files"].items())
+        return None
+    whole = all(file_hash(plan.folder.path / name) == h for name, h in row["files"].items())
+    return row if whole else None
 
 
 def _blank(plan: Plan, case_id: str, warm: bool) -> dict[str, Any]:

@@ -134,8 +134,14 @@ def unpredicted(request: RunRequest, reporter: Reporter = _SILENT) -> list[str]:
 
 
 def predict_step(request: RunRequest, case: str, reporter: Reporter = _SILENT) -> dict[str, Any]:
-    """Predict a case and give its row of facts; a failure of the method is a row too."""
+    """Predict a case and give its row of facts; a failure of the method is a row too.
+
+    Nobody asks for what is predicted: if the case is, a worker died before it could say so, or its
+    driver did. Then the row is given as it stands.
+    """
     kept = _process.of(request, reporter)
+    if (done := predicted.standing(kept.plan, case)) is not None:
+        return done
     model = kept.plan.folder.marker("train").get("model")
     if kept.method is None or kept.method[0] != model:
         for other in _process.kept.values():  # one network at a time fits a GPU

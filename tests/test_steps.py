@@ -84,7 +84,7 @@ def test_a_worker_whose_driver_was_followed_by_another_writes_no_prediction(
         steps.predict_step(ours, "a")
         before = {p: p.stat().st_ino for p in (run.path / "predictions").iterdir()}
         with pytest.raises(DataError, match="another process has taken this run"):
-            steps.predict_step(replace(request_, holder=orphaned), "a")
+            steps.predict_step(replace(request_, holder=orphaned), "c")
         after = {p: p.stat().st_ino for p in (run.path / "predictions").iterdir()}
     assert after == before
     assert steps.predict_step(ours, "b")["status"] == "ok"  # nobody came after it
