@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from .childprocess import ChildProcess
 from .errors import BenchError
 from .gone import Gone
-from .limits import Limits
+from .limits import LOADING, Limits
 from .progress import Reporter
 
 if TYPE_CHECKING:
@@ -73,6 +73,12 @@ class Confined:
         if child is not None:
             child.close()
 
+    def kill(self) -> None:
+        """End the child while another thread waits for its answer, which is then :class:`Gone`."""
+        child = self._child
+        if child is not None:
+            child.kill()
+
     def do(self, step: str, request: RunRequest, *args: Any) -> Any:
         """Do a step of :data:`benchmark.steps.STEPS`, and give its answer as plain JSON.
 
@@ -99,4 +105,6 @@ class Confined:
 
     def _timeout(self, step: str) -> float | None:
         limits = self._limits
+        if step in _ASKING and limits.timeout_s:  # no data is read, no network runs
+            return min(limits.timeout_s, LOADING)
         return (limits.train_timeout_s if step == "train_step" else limits.timeout_s) or None

@@ -125,7 +125,7 @@ def test_an_interrupt_leaves_no_thread_that_waits(
                            threads=n, device="cpu") for n in (1, 2, 3)]  # fmt: skip
     before = threading.active_count()
     with OnDask(
-        client, Limits(timeout_s=15.0), tmp_path / "runs", gpu=False, reporter=Reporter()
+        client, Limits(timeout_s=900.0), tmp_path / "runs", gpu=False, reporter=Reporter()
     ) as cluster:
         timer = threading.Timer(3.0, cluster.stop)
         timer.start()
@@ -135,6 +135,10 @@ def test_an_interrupt_leaves_no_thread_that_waits(
     while [t for t in threading.enumerate() if t.name.startswith("run_")]:
         assert time.monotonic() < until
     assert threading.active_count() <= before + 4  # Dask keeps some of its own
+    # The steps hang, and yet no worker is kept by them: each has one thread.
+    for worker in client.scheduler_info(n_workers=-1)["workers"]:
+        idle = client.submit(os.getpid, workers=[worker], pure=False)
+        assert idle.result(timeout=120) > 0
 
 
 def test_workers_are_dealt_to_runs_and_those_of_one_that_ends_to_the_others() -> None:
@@ -304,3 +308,33 @@ def test_the_command_runs_a_matrix_on_two_processes_and_leaves_none(
     assert second["run"] == first["run"].replace("one", "two")
     assert tables(tmp_path / second["run"]) == tables(tmp_path / first["run"])
     assert "ZeroDivisionError" in failed["error"] or "Training" in failed["error"]
+
+
+def test_the_command_through_a_scheduler_that_runs_writes_the_same_bytes(
+    plugins: Any, dask: Any, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "benchmark", "run", "-d", plugins.toy(), "--no-pictures",
+             "--threads", "1", "--json", "-m", plugins.trained(), "--seeds", "2"]  # fmt: skip
+    asked: dict[str, Any] = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 300}
+    plain = subprocess.run([*words, "--runs", "one"], **asked)
+    assert plain.returncode == 0, plain.stderr
+    with dask(tmp_path, workers=2) as (address, scheduler):
+        spread = subprocess.run([*words, "--runs", "two", "--scheduler", address], **asked)
+        assert spread.returncode == 0, spread.stderr
+        again = subprocess.run([*words, "--runs", "two", "--scheduler", address], **asked)
+        scheduler.kill()
+        lost = subprocess.run([*words, "--runs", "three", "--scheduler", address], **asked)
+    for one, two, three in zip(
+        *(json.loads(r.stdout) for r in (plain, spread, again)), strict=True
+    ):
+        assert two["run"] == three["run"] == one["run"].replace("one", "two")
+        assert three["cached"]
+        assert tables(tmp_path / two["run"]) == tables(tmp_path / one["run"])
+        for made in ("predictions/*.nii.gz", "model/*"):
+            files = sorted((tmp_path / one["run"]).glob(made))
+            assert files
+            for file in files:
+                other = tmp_path / two["run"] / file.relative_to(tmp_path / one["run"])
+                assert other.read_bytes() == file.read_bytes()
+    assert lost.returncode == 2
+    assert "No Dask scheduler answers" in lost.stderr
