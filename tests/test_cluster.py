@@ -251,6 +251,31 @@ def test_each_process_of_this_machine_gets_a_gpu_of_its_own(
     assert gpus() == []
 
 
+def test_a_worker_that_is_slow_to_start_anew_is_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = pytest.importorskip("dask").config
+    name = "distributed.deploy.lost-worker-timeout"
+    before = config.get(name)
+    during: list[str] = []
+
+    class Spec:
+        def __init__(self, **options: Any) -> None:
+            pass
+
+        def __enter__(self) -> Any:
+            during.append(config.get(name))
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(distributed, "SpecCluster", Spec)
+    with connecting._local(distributed, 2, []):
+        pass
+    assert during == ["1 hour"]  # Dask's 15 seconds are not enough for a busy machine
+    assert config.get(name) == before
+
+
 def test_slurm_jobs_are_asked_for_as_the_user_configured_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
