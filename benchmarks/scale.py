@@ -96,11 +96,12 @@ def watch(command: Watched, others: list[Watched]) -> tuple[float, int]:
 
     thread = threading.Thread(target=sample)
     thread.start()
-    code = command.process.wait()
-    seconds = time.perf_counter() - started
-    ended.set()
-    thread.join()
-    return seconds, code
+    try:
+        code = command.process.wait()
+        return time.perf_counter() - started, code
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager
