@@ -210,6 +210,11 @@ class ChildProcess:
         log = "" if waiting.log else self._printed.left_in()
         raise Gone(reason, waiting.elapsed(), waiting.most / 2**20, log)
 
+    def kill(self) -> None:
+        """Kill it from another thread than the one that waits for its answer, which then ends."""
+        if self._process.returncode is None:
+            end_family(self._process.pid, self._mark)
+
     def close(self, *, patient: bool = True) -> None:
         """End it, and what it started; let it end by itself where ``patient``."""
         os.close(self._questions)  # it ends when nobody asks

@@ -19,14 +19,13 @@ it already.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .childprocess import ChildProcess
 from .errors import BenchError
 from .gone import Gone
-from .limits import Limits
+from .limits import LOADING, Limits
 from .progress import Reporter
 
 if TYPE_CHECKING:
@@ -74,6 +73,12 @@ class Confined:
         if child is not None:
             child.close()
 
+    def kill(self) -> None:
+        """End the child while another thread waits for its answer, which is then :class:`Gone`."""
+        child = self._child
+        if child is not None:
+            child.kill()
+
     def do(self, step: str, request: RunRequest, *args: Any) -> Any:
         """Do a step of :data:`benchmark.steps.STEPS`, and give its answer as plain JSON.
 
@@ -82,7 +87,7 @@ class Confined:
             Gone: The child crashed, took too long or too much, or said what it should not; or the
                 step raised something else.
         """
-        run = "" if step in _ASKING else _identity(request)
+        run = "" if step in _ASKING else request.identity
         if run != self._run or (self._touched and step in _SCORING):
             self.close()
         if self._child is None:
@@ -100,8 +105,6 @@ class Confined:
 
     def _timeout(self, step: str) -> float | None:
         limits = self._limits
+        if step in _ASKING and limits.timeout_s:  # no data is read, no network runs
+            return min(limits.timeout_s, LOADING)
         return (limits.train_timeout_s if step == "train_step" else limits.timeout_s) or None
-
-
-def _identity(request: RunRequest) -> str:
-    return repr(replace(request, expected=""))

@@ -124,9 +124,10 @@ def drive(request: RunRequest, executor: Executor, reporter: Reporter) -> RunRes
     folder = RunFolder(request.runs, begun.dataset, begun.method, begun.key)
     request = replace(request, expected=folder.path.relative_to(request.runs).as_posix())
     with (
-        folder.lock(_about(request, begun), reporter.note),
+        folder.lock(_about(request, begun), reporter.note) as token,
         _failing(folder.path, "train") as stage,
     ):
+        request = replace(request, holder=token)
         if begun.trains:
             try:
                 executor.submit("train_step", request).result()

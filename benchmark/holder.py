@@ -11,6 +11,7 @@ import os
 import platform
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ from typing import Any, Literal
 from .atomic import replacing
 from .errors import DataError
 
-__all__ = ["LOST_S", "NAME", "Holder", "alive", "held", "holding", "process_alive", "read_holder"]
+__all__ = ["LOST_S", "NAME", "Holder", "alive", "held", "holding", "process_alive",
+           "read_holder", "superseded"]  # fmt: skip
 
 #: Name of the file, in the run's folder.
 NAME = ".holder.json"
@@ -43,6 +45,7 @@ class Holder:
         started: When it took the run, in seconds since 1970.
         ended: When it left it; None while it has it, and if it was killed.
         beat: When it last gave a sign of life, by the file system's clock.
+        token: Of this very time that it took the run.
         about: What is done there, as the one who holds it says.
     """
 
@@ -53,6 +56,7 @@ class Holder:
     started: float
     ended: float | None = None
     beat: float = 0.0
+    token: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -93,18 +97,19 @@ def process_alive(pid: int, born: str = "") -> bool:
 
 
 @contextmanager
-def holding(folder: Path, about: Mapping[str, Any]) -> Iterator[None]:
-    """Say that this process works in ``folder`` until the block ends.
+def holding(folder: Path, about: Mapping[str, Any]) -> Iterator[str]:
+    """Say that this process works in ``folder`` until the block ends; gives the token it has.
 
+    The token is empty where nothing could be written: then nobody can be told apart.
     A thread renews the file's time every :data:`BEAT_S` seconds. None of this may cost the run:
     what cannot be written is left out.
     """
     path = folder / NAME
     says: dict[str, Any] = {
         "host": platform.node(), "boot": _boot(), "pid": os.getpid(), "born": _born(os.getpid()),
-        "started": time.time(), "ended": None, "about": dict(about),
+        "started": time.time(), "ended": None, "token": uuid.uuid4().hex, "about": dict(about),
     }  # fmt: skip
-    _write(path, says)
+    token = says["token"] if _write(path, says) else ""
     done = threading.Event()
 
     def beat() -> None:
@@ -115,16 +120,29 @@ def holding(folder: Path, about: Mapping[str, Any]) -> Iterator[None]:
     heart = threading.Thread(target=beat, name="scarbench-holder", daemon=True)
     heart.start()
     try:
-        yield
+        yield token
     finally:
         done.set()
         heart.join()
         _write(path, {**says, "ended": time.time()})
 
 
-def _write(path: Path, says: Mapping[str, Any]) -> None:
-    with suppress(DataError), replacing(path) as temporary:
-        temporary.write_text(json.dumps(says, default=str) + "\n", encoding="utf-8")
+def _write(path: Path, says: Mapping[str, Any]) -> bool:
+    with suppress(DataError):
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(says, default=str) + "\n", encoding="utf-8")
+        return True
+    return False
+
+
+def superseded(folder: Path, token: str) -> bool:
+    """Whether somebody else took ``folder`` after the holder with this token.
+
+    A worker goes on with its step for a while when the one who sent it is killed. By then the next
+    one may have had the same step done by another worker, and have gone on with what came of it.
+    """
+    holder = read_holder(folder) if token else None
+    return holder is not None and holder.token not in ("", token)
 
 
 def read_holder(folder: Path) -> Holder | None:
@@ -142,6 +160,7 @@ def read_holder(folder: Path) -> Holder | None:
             started=float(says["started"]),
             ended=None if ended is None else float(ended),
             beat=path.stat().st_mtime,
+            token=str(says.get("token", "")),
             about=about if isinstance(about, dict) else {},
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["TIMEOUT", "Limits"]
+__all__ = ["LOADING", "TIMEOUT", "Limits"]
 
 #: Seconds that a case may take where nobody says otherwise. A large 3D network with test-time
 #: augmentation takes some minutes a case on two cores; a method that hangs costs this much a case.
 TIMEOUT = 1800.0
+#: Seconds that a plugin may take to be loaded and to say what it is: the import of large libraries
+#: from a slow network disk takes a minute or two.
+LOADING = 300.0
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class RunRequest:
     Attributes:
         expected: The folder in ``runs`` that the run has, once it was begun: whoever does one of
             its steps and comes to another one refuses. Empty before.
+        holder: Token of the one who drives the run: a worker that was sent by one who is gone
+            writes nothing once there is another. Empty before.
     """
 
     method: str
@@ -51,6 +53,12 @@ class RunRequest:
     probabilities: bool = False
     evaluate: tuple[Role, ...] = EVALUATED
     expected: str = ""
+    holder: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The run that is asked for, whoever drives it and however far it is."""
+        return repr(replace(self, expected="", holder=""))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 __all__ = ["checked_prediction", "finish_predictions", "give_up", "loaded_method",
-           "predict_case", "prediction_key", "row_of", "rows_of", "unpredicted"]  # fmt: skip
+           "predict_case", "prediction_key", "row_of", "rows_of", "standing",
+           "unpredicted"]  # fmt: skip
 
 #: What a row of facts says of a prediction.
 STATUSES = ("ok", "error", "no_prediction", "not_applicable")
@@ -49,7 +50,7 @@ def unpredicted(plan: Plan) -> list[str]:
 
     A case whose prediction failed is tried again by the next run.
     """
-    return [i for i in plan.evaluated if not _predicted(plan, i)]
+    return [i for i in plan.evaluated if standing(plan, i) is None]
 
 
 def loaded_method(plan: Plan) -> Method:
@@ -141,12 +142,13 @@ def _names(plan: Plan, case_id: str) -> set[str]:
     return {path.relative_to(plan.folder.path).as_posix() for path in paths}
 
 
-def _predicted(plan: Plan, case_id: str) -> bool:
-    """Whether a case has a finished prediction whose files are still those that were written."""
+def standing(plan: Plan, case_id: str) -> dict[str, Any] | None:
+    """The row of a finished prediction whose files are still those that were written, or None."""
     row = row_of(plan, case_id)
     if row is None or row["status"] == "error":
-        return False
-    return all(file_hash(plan.folder.path / name) == h for name, h in row["files"].items())
+        return None
+    whole = all(file_hash(plan.folder.path / name) == h for name, h in row["files"].items())
+    return row if whole else None
 
 
 def _blank(plan: Plan, case_id: str, warm: bool) -> dict[str, Any]:
@@ -187,7 +189,9 @@ def give_up(
     return row
 
 
-def predict_case(plan: Plan, method: Method, case_id: str, warm: bool) -> dict[str, Any]:
+def predict_case(
+    plan: Plan, method: Method, case_id: str, warm: bool, holder: str = ""
+) -> dict[str, Any]:
     """Predict a case, write what came of it, and give its row of facts.
 
     A case that cannot be loaded, or whose prediction raises or breaks the contract, is a row with
@@ -198,6 +202,10 @@ def predict_case(plan: Plan, method: Method, case_id: str, warm: bool) -> dict[s
         method: As :func:`loaded_method` gives it.
         case_id: The case.
         warm: Whether the method has answered in this process before.
+        holder: For whom, see :meth:`~benchmark.store.RunFolder.check_holder`.
+
+    Raises:
+        DataError: Another process has taken the run, or the disk does not take the row.
     """
     row = _blank(plan, case_id, warm)
     reset_peak_memory()
@@ -210,7 +218,7 @@ def predict_case(plan: Plan, method: Method, case_id: str, warm: bool) -> dict[s
                 study = plan.dataset.load(case_id).study
                 row |= _extent(study)
                 started = time.perf_counter()
-                row |= _answered(plan.folder, method, study, plan.request.probabilities)
+                row |= _answered(plan.folder, method, study, plan.request.probabilities, holder)
             except NoPredictionError as error:
                 row |= {"status": "no_prediction", "message": contained.explained(case_id, error)}
             except (Exception, SystemExit) as error:
@@ -219,6 +227,7 @@ def predict_case(plan: Plan, method: Method, case_id: str, warm: bool) -> dict[s
             row["seconds"] = round(time.perf_counter() - started, 4)
     row["peak_memory_mb"] = peak_memory_mb()
     row["device_memory_mb"] = device_memory_mb(plan.device)
+    plan.folder.check_holder(holder)
     write_json(plan.folder.case_file("predictions", case_id, ".json"), row)
     return row
 
@@ -231,7 +240,7 @@ def _extent(study: Study) -> dict[str, Any]:
 
 
 def _answered(
-    folder: RunFolder, method: Method, study: Study, probabilities: bool
+    folder: RunFolder, method: Method, study: Study, probabilities: bool, holder: str
 ) -> dict[str, Any]:
     """What came of one study, its files written."""
     started = time.perf_counter()
@@ -241,6 +250,7 @@ def _answered(
     answer = checked_prediction(method.predict(study), study)
     seconds = round(time.perf_counter() - started, 4)
     # Scoring makes labels of contours, where they say all that the method should; the case says so.
+    folder.check_holder(holder)
     filled = answer.labels is None and OUTLINED.issuperset(method.produces)
     return {"status": "ok", "message": MADE if filled else "", "seconds": seconds,
             **_write(folder, answer, study, probabilities)}  # fmt: skip

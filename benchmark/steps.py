@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import predicted, scored
@@ -50,7 +50,7 @@ class _Process:
     kept: dict[str, _Kept] = field(default_factory=dict)
 
     def begin(self, request: RunRequest, reporter: Reporter) -> _Kept:
-        name = _name(request)
+        name = request.identity
         self.kept.pop(name, None)
         kept = self.kept[name] = _Kept(prepare(request, reporter))
         while len(self.kept) > _KEPT:
@@ -58,7 +58,7 @@ class _Process:
         return kept
 
     def of(self, request: RunRequest, reporter: Reporter) -> _Kept:
-        kept = self.kept.get(_name(request)) or self.begin(request, reporter)
+        kept = self.kept.get(request.identity) or self.begin(request, reporter)
         if not _expected(request, kept.plan):
             kept = self.begin(request, reporter)  # made before something was edited
         _check(request, kept.plan)
@@ -66,10 +66,6 @@ class _Process:
 
 
 _process = _Process()
-
-
-def _name(request: RunRequest) -> str:
-    return repr(replace(request, expected=""))
 
 
 def _expected(request: RunRequest, plan: Plan) -> bool:
@@ -138,14 +134,20 @@ def unpredicted(request: RunRequest, reporter: Reporter = _SILENT) -> list[str]:
 
 
 def predict_step(request: RunRequest, case: str, reporter: Reporter = _SILENT) -> dict[str, Any]:
-    """Predict a case and give its row of facts; a failure of the method is a row too."""
+    """Predict a case and give its row of facts; a failure of the method is a row too.
+
+    Nobody asks for what is predicted: if the case is, a worker died before it could say so, or its
+    driver did. Then the row is given as it stands.
+    """
     kept = _process.of(request, reporter)
+    if (done := predicted.standing(kept.plan, case)) is not None:
+        return done
     model = kept.plan.folder.marker("train").get("model")
     if kept.method is None or kept.method[0] != model:
         for other in _process.kept.values():  # one network at a time fits a GPU
             other.method, other.warm = None, False
         kept.method = model, predicted.loaded_method(kept.plan)
-    row = predicted.predict_case(kept.plan, kept.method[1], case, kept.warm)
+    row = predicted.predict_case(kept.plan, kept.method[1], case, kept.warm, request.holder)
     kept.warm = kept.warm or row["status"] == "ok"
     return row
 
@@ -202,7 +204,7 @@ def finish(request: RunRequest, seconds: float = 0.0, reporter: Reporter = _SILE
     with reporter.stage("tables", len(kept.plan.prints)) as told:
         scored.join(kept.plan, scoring, seconds, told)
     result = recorded(kept.plan, rows)
-    _process.kept.pop(_name(request), None)  # the process may live on; its networks need not
+    _process.kept.pop(request.identity, None)  # the process may live on; its networks need not
     return result
 
 

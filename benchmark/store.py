@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from .atomic import replacing, unwritable
 from .errors import DataError
-from .holder import holding, process_alive, read_holder
+from .holder import holding, process_alive, read_holder, superseded
 from .types import checked_id
 
 __all__ = ["LOCK", "RunFolder", "file_hash", "folder_hashes", "read_json", "write_json"]
@@ -95,8 +95,10 @@ class RunFolder:
     @contextmanager
     def lock(
         self, about: Mapping[str, Any] | None = None, note: Callable[[str], None] | None = None
-    ) -> Iterator[None]:
+    ) -> Iterator[str]:
         """Hold this run: a second process with the same run waits, and then finds it done.
+
+        Gives what tells this holder from the next, for :meth:`check_holder`.
 
         Args:
             about: What is done here, for ``bench runs``.
@@ -118,10 +120,22 @@ class RunFolder:
             raise unwritable(self.path, _of_system(error)) from None
         try:
             self._tidy()
-            with holding(self.path, about or {}):
-                yield
+            with holding(self.path, about or {}) as token:
+                yield token
         finally:
             lock.release()
+
+    def check_holder(self, token: str) -> None:
+        """Make sure, before something is written for a holder, that nobody came after it.
+
+        Raises:
+            DataError: Somebody did, who has it done anew or has it already.
+        """
+        if superseded(self.path, token):
+            raise DataError(
+                f"{self.path}: another process has taken this run; what was computed for the one "
+                "before it is not written."
+            )
 
     @contextmanager
     def alone(self, stage: str) -> Iterator[None]:

@@ -21,6 +21,7 @@ import argparse
 import hashlib
 import random
 import shlex
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -166,16 +167,24 @@ def disturb(
     fallen: Counter[tuple[str, str]] = Counter()
     cluster = trial.cluster
     for command in COMMANDS:
+        one: Command | None = None
         for _ in range(min(SHARES[command], most - fallen.total())):
             victim = dice.choice(cluster.victims) if cluster and command == "run" else "bench"
-            one = Command(trial.words(command), trial.base / "killed.log")
-            moment = dice.uniform(0, length[command])
-            if not one.until(moment, cluster):
+            one = one or Command(trial.words(command), trial.base / "killed.log")
+            if one.until(dice.uniform(0, length[command]), cluster):
+                one = None
+            else:
                 one.kill() if victim == "bench" or cluster is None else cluster.kill(victim, dice)
                 fallen[victim, trial.stage(command)] += 1
-                if victim != "bench" and cluster is not None:
-                    one.wait(cluster.patience)  # it goes on by itself, or ends with an error
+                if victim == "scheduler" and cluster is not None:
+                    one.wait(cluster.patience)  # it ends with an error
+                if victim != "worker":  # without a worker, it goes on
+                    one = None
+                if cluster is not None:
                     cluster.mend()
+            trial.note()
+        if one is not None and cluster is not None:
+            one.wait(cluster.patience)
             trial.note()
         code = Command(trial.words(command), trial.base / "last.log").wait()
         if code:
@@ -244,4 +253,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends first
     sys.exit(main())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -56,14 +56,15 @@ class Command:
                 start_new_session=True,
             )  # fmt: skip
         self.used = 0.0
+        atexit.register(self.kill)  # should this script be ended meanwhile
 
     def until(self, seconds: float, cluster: Cluster | None = None) -> bool:
-        """Wait until it has computed for so long; whether it was done before."""
-        start = busy(cluster.pids()) if cluster else 0.0
+        """Wait until it has computed for so much longer; whether it was done before."""
+        start, before = busy(cluster.pids()) if cluster else 0.0, self.used
         while self._process.poll() is None:
             self.used = busy([self._process.pid])
             there = busy(cluster.pids()) - start if cluster else 0.0
-            if self.used + there >= seconds:
+            if self.used - before + there >= seconds:
                 # the clock of processes is coarse: anywhere within its next tick
                 time.sleep(random.uniform(0, 1.5 / _TICK))
                 return self._process.poll() is not None
@@ -82,8 +83,7 @@ class Command:
 
     def kill(self) -> None:
         """SIGKILL for it alone: what it started has to notice."""
-        with suppress(ProcessLookupError):
-            os.kill(self._process.pid, signal.SIGKILL)
+        self._process.kill()  # nothing, where it has ended
         self._process.wait()
 
 

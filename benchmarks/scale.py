@@ -14,6 +14,7 @@ All three must write the same bytes.
 from __future__ import annotations
 
 import argparse
+import atexit
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stream import make
@@ -46,6 +47,14 @@ class Watched:
             words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
+        atexit.register(self.end)  # should this script be ended meanwhile
+
+    def end(self) -> None:
+        """End it, and all of its session's first group."""
+        if self.process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def look(self) -> None:
         """Sample it now."""
@@ -87,11 +96,12 @@ def watch(command: Watched, others: list[Watched]) -> tuple[float, int]:
 
     thread = threading.Thread(target=sample)
     thread.start()
-    code = command.process.wait()
-    seconds = time.perf_counter() - started
-    ended.set()
-    thread.join()
-    return seconds, code
+    try:
+        code = command.process.wait()
+        return time.perf_counter() - started, code
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager
@@ -109,8 +119,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[Watched]]]:
         yield str(json.loads(file.read_text())["address"]), started
     finally:
         for one in started:
-            os.killpg(one.process.pid, signal.SIGKILL)
-            one.process.wait()
+            one.end()
 
 
 def digest(out: Path) -> str:
@@ -233,4 +242,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends first
     sys.exit(main())

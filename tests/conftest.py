@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +306,44 @@ def python(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+class DaskProcesses:
+    """A Dask scheduler and workers, as a user starts them; ended with the block."""
+
+    def __init__(self, folder: Path, workers: int = 1) -> None:
+        self.workers = workers
+        self.file = folder / "scheduler.json"
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dask", *words, "--scheduler-file", str(self.file)],
+            cwd=self.file.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def __enter__(self) -> tuple[str, subprocess.Popen[bytes]]:
+        address = ["--host", "127.0.0.1", "--no-dashboard"]
+        scheduler = self.start("scheduler", "--port", "0", *address)
+        until = time.monotonic() + 60
+        while not self.file.exists():
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        for _ in range(self.workers):
+            self.start("worker", "--nthreads", "1", *address, "--death-timeout", "60")
+        return str(json.loads(self.file.read_text())["address"]), scheduler
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def dask() -> type[DaskProcesses]:
+    """The class that starts a cluster; its block gets the address and the scheduler's process."""
+    return DaskProcesses

@@ -247,6 +247,31 @@ def test_each_process_of_this_machine_gets_a_gpu_of_its_own(
     assert gpus() == []
 
 
+def test_a_worker_that_is_slow_to_start_anew_is_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = pytest.importorskip("dask").config
+    name = "distributed.deploy.lost-worker-timeout"
+    before = config.get(name)
+    during: list[str] = []
+
+    class Spec:
+        def __init__(self, **options: Any) -> None:
+            pass
+
+        def __enter__(self) -> Any:
+            during.append(config.get(name))
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(distributed, "SpecCluster", Spec)
+    with connecting._local(distributed, 2, []):
+        pass
+    assert during == ["1 hour"]  # Dask's 15 seconds are not enough for a busy machine
+    assert config.get(name) == before
+
+
 def test_slurm_jobs_are_asked_for_as_the_user_configured_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -304,3 +329,33 @@ def test_the_command_runs_a_matrix_on_two_processes_and_leaves_none(
     assert second["run"] == first["run"].replace("one", "two")
     assert tables(tmp_path / second["run"]) == tables(tmp_path / first["run"])
     assert "ZeroDivisionError" in failed["error"] or "Training" in failed["error"]
+
+
+def test_the_command_through_a_scheduler_that_runs_writes_the_same_bytes(
+    plugins: Any, dask: Any, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "benchmark", "run", "-d", plugins.toy(), "--no-pictures",
+             "--threads", "1", "--json", "-m", plugins.trained(), "--seeds", "2"]  # fmt: skip
+    asked: dict[str, Any] = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 300}
+    plain = subprocess.run([*words, "--runs", "one"], **asked)
+    assert plain.returncode == 0, plain.stderr
+    with dask(tmp_path, workers=2) as (address, scheduler):
+        spread = subprocess.run([*words, "--runs", "two", "--scheduler", address], **asked)
+        assert spread.returncode == 0, spread.stderr
+        again = subprocess.run([*words, "--runs", "two", "--scheduler", address], **asked)
+        scheduler.kill()
+        lost = subprocess.run([*words, "--runs", "three", "--scheduler", address], **asked)
+    for one, two, three in zip(
+        *(json.loads(r.stdout) for r in (plain, spread, again)), strict=True
+    ):
+        assert two["run"] == three["run"] == one["run"].replace("one", "two")
+        assert three["cached"]
+        assert tables(tmp_path / two["run"]) == tables(tmp_path / one["run"])
+        for made in ("predictions/*.nii.gz", "model/*"):
+            files = sorted((tmp_path / one["run"]).glob(made))
+            assert files
+            for file in files:
+                other = tmp_path / two["run"] / file.relative_to(tmp_path / one["run"])
+                assert other.read_bytes() == file.read_bytes()
+    assert lost.returncode == 2
+    assert "No Dask scheduler answers" in lost.stderr

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from benchmark import holder
 from benchmark.errors import DataError
-from benchmark.holder import NAME, alive, held, holding, process_alive, read_holder
+from benchmark.holder import NAME, alive, held, holding, process_alive, read_holder, superseded
 from benchmark.store import RunFolder
 
 
@@ -49,6 +49,19 @@ def test_the_holder_is_named_while_it_works_and_after(tmp_path: Path) -> None:
     assert alive(tmp_path, left) == "no"
 
 
+def test_who_was_sent_by_an_earlier_holder_is_told_from_the_present_one(tmp_path: Path) -> None:
+    with holding(tmp_path, {}) as first:
+        assert first
+        assert not superseded(tmp_path, first)
+    assert not superseded(tmp_path, first)  # gone, and nobody came
+    with holding(tmp_path, {}) as second:
+        assert superseded(tmp_path, first)
+        assert not superseded(tmp_path, second)
+        assert not superseded(tmp_path, "")
+    says(tmp_path)  # of a version that wrote no token
+    assert not superseded(tmp_path, first)
+
+
 def test_a_sign_of_life_renews_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holder, "BEAT_S", 0.01)
     with holding(tmp_path, {}):
@@ -61,7 +74,8 @@ def test_a_sign_of_life_renews_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_holder_that_cannot_be_written_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
-    with holding(tmp_path, {}):
+    with holding(tmp_path, {}) as token:
+        assert token == ""
         assert read_holder(tmp_path) is None
 
 

@@ -9,9 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +230,7 @@ def test_an_interrupted_scoring_goes_on_with_any_other_way_to_score(
 
 
 def test_a_scheduler_that_is_lost_costs_only_what_was_in_flight(
-    folders: tuple[Path, Path], tmp_path: Path
+    folders: tuple[Path, Path], tmp_path: Path, dask: Any
 ) -> None:
     evaluate(*folders, tmp_path / "plain")
     out = tmp_path / "out"
@@ -254,41 +253,6 @@ def test_a_scheduler_that_is_lost_costs_only_what_was_in_flight(
     assert sum(1 for p in (out / FOLDER).glob("*.journal") for _ in records(p)) >= 5
     assert evaluate(*folders, out).resumed >= 4
     assert contents(out) == contents(tmp_path / "plain")
-
-
-class dask:  # noqa: N801
-    """A scheduler and a worker, as a user starts them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "scheduler.json"
-        self.started: list[subprocess.Popen[bytes]] = []
-
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dask", *words, "--scheduler-file", str(self.file)],
-            cwd=self.file.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        self.started.append(process)
-        return process
-
-    def __enter__(self) -> tuple[str, subprocess.Popen[bytes]]:
-        import json
-
-        address = ["--host", "127.0.0.1", "--no-dashboard"]
-        scheduler = self.start("scheduler", "--port", "0", *address)
-        until = time.monotonic() + 60
-        while not self.file.exists():
-            assert time.monotonic() < until
-            time.sleep(0.1)
-        self.start("worker", "--nthreads", "1", *address, "--death-timeout", "60")
-        return str(json.loads(self.file.read_text())["address"]), scheduler
-
-    def __exit__(self, *_: object) -> None:
-        for process in self.started:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def chunk_of(folders: tuple[Path, Path], out: Path, **changed: Any) -> Chunk:

@@ -14,6 +14,7 @@ import pytest
 from benchmark import steps
 from benchmark.errors import DataError
 from benchmark.plan import RunRequest
+from benchmark.store import RunFolder
 
 
 @pytest.fixture
@@ -69,6 +70,24 @@ def test_a_method_is_cold_once_a_process(request_: RunRequest) -> None:
     assert [steps.predict_step(request_, c)["warm"] for c in "abc"] == [False, True, True]
     forgotten()
     assert steps.predict_step(request_, "x")["warm"] is False
+
+
+def test_a_worker_whose_driver_was_followed_by_another_writes_no_prediction(
+    request_: RunRequest,
+) -> None:
+    begun = steps.begin(request_)
+    run = RunFolder(request_.runs, begun.dataset, begun.method, begun.key)
+    with run.lock() as orphaned:
+        pass
+    with run.lock() as holder:
+        ours = replace(request_, holder=holder)
+        steps.predict_step(ours, "a")
+        before = {p: p.stat().st_ino for p in (run.path / "predictions").iterdir()}
+        with pytest.raises(DataError, match="another process has taken this run"):
+            steps.predict_step(replace(request_, holder=orphaned), "c")
+        after = {p: p.stat().st_ino for p in (run.path / "predictions").iterdir()}
+    assert after == before
+    assert steps.predict_step(ours, "b")["status"] == "ok"  # nobody came after it
 
 
 def test_a_case_without_a_row_is_not_scored(request_: RunRequest) -> None:

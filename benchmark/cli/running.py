@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,19 +104,18 @@ def run_command(
     results: list[RunResult] = []
     count = len(requests)
     if scheduler is not None or (jobs or 1) > 1:
-        results, failed_runs = spread(requests, limits, scheduler, jobs, reporter, _title)
+        with _told_of_interrupt():
+            results, failed_runs = spread(requests, limits, scheduler, jobs, reporter, _title)
         failures += failed_runs
         requests = []
     for number, one in enumerate(requests, 1):
         if len(requests) > 1:
             reporter.note(f"[{number}/{len(requests)}] {_title(one)}")
         try:
-            results.append(contained(one, limits, reporter))
+            with _told_of_interrupt():
+                results.append(contained(one, limits, reporter))
         except UsageError:
             raise  # what does not fit one run is unlikely to fit the next
-        except KeyboardInterrupt:  # of which the parser makes an exit code, and no word
-            line("\nInterrupted. What is finished is kept; the same command goes on.", error=True)
-            raise
         except BenchError as error:
             if len(requests) == 1 and not failures:
                 raise
@@ -135,6 +136,16 @@ def run_command(
         raise typer.Exit(NOTHING_MEASURED)
     if failures or any(r.errors for r in results):
         raise typer.Exit(FAILED_CASES)
+
+
+@contextmanager
+def _told_of_interrupt() -> Iterator[None]:
+    """Say what an interrupt costs: the parser makes an exit code of it, and no word."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        line("\nInterrupted. What is finished is kept; the same command goes on.", error=True)
+        raise
 
 
 def rerun_command(

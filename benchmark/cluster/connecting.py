@@ -127,12 +127,17 @@ def _local(distributed: Any, jobs: int, devices: Sequence[str]) -> Iterator[Any]
         "cls": distributed.Scheduler,
         "options": {**_NO_DASHBOARD, "host": "127.0.0.1", "port": 0},
     }
+    import dask
+
+    # A nanny starts its worker anew. Dask takes one that is not back in 15 s for lost, ends the
+    # nanny and never starts another: where the machine is busy, nobody would be left to work.
+    patient = dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"})
     # Ctrl-C reaches the whole terminal; workers leave it to this process.
     with uninterrupted():
         cluster = distributed.SpecCluster(
             workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL
         )
-    with cluster:
+    with patient, cluster:
         yield cluster
 
 

@@ -93,10 +93,10 @@ class OnDask:
     def __exit__(self, *_: object) -> None:
         self.stop()
         with suppress(OSError):
-            self._probe.unlink()
+            self._probe.unlink()  # what waits at a worker finds it gone, and does nothing
         # A scheduler that is gone cannot pass it on; the children then end by themselves.
         with suppress(OSError, RuntimeError, TypeError, ValueError):
-            self._client.run(close_children, on_error="ignore")
+            self._client.run(close_children, self._probe, on_error="ignore")
 
     def stop(self) -> None:
         """Call everything off: whoever waits for a step is interrupted."""

@@ -88,6 +88,8 @@ class _Held:
 
 
 _idle: list[_Held] = []
+#: What works, and the probe of whoever it works for.
+_working: list[tuple[Path, _Held]] = []
 _busy = 0
 _lock = threading.Lock()
 
@@ -111,10 +113,16 @@ def do(task: Task) -> Outcome:
         return Outcome(answer, None, tuple(held.notes.said))
 
 
-def close_children() -> None:
-    """End the children that have nothing to do."""
+def close_children(probe: Path) -> None:
+    """End the children that have nothing to do, and those that work for who has this probe.
+
+    Whoever had it is gone, or called everything off: a step that hangs keeps no worker.
+    """
     with _lock:
         closing, _idle[:] = list(_idle), []
+        killing = [held for whose, held in _working if whose == probe]
+    for held in killing:
+        held.confined.kill()
     for held in closing:
         held.confined.close()
 
@@ -130,7 +138,7 @@ def _child(task: Task) -> Iterator[_Held]:
     """A child for the step: the one that worked for its run last, if it has nothing to do."""
     global _busy
     threads, limits = _room(task.limits)
-    purpose = (repr(replace(task.request, expected="")), limits, task.folder)
+    purpose = (task.request.identity, limits, task.folder)
     with _lock:
         same = [held for held in _idle if held.purpose == purpose]
         held = same[-1] if same else None
@@ -145,6 +153,8 @@ def _child(task: Task) -> Iterator[_Held]:
         notes = _Notes()
         cwd = task.folder if task.folder != Path.cwd() else None
         held = _Held(purpose, Confined(limits, notes, cwd), notes)
+    with _lock:
+        _working.append((task.probe, held))
     try:
         yield held
     except BaseException:
@@ -160,6 +170,7 @@ def _child(task: Task) -> Iterator[_Held]:
     finally:
         with _lock:
             _busy -= 1
+            _working[:] = [one for one in _working if one[1] is not held]
 
 
 def _reap() -> None:
