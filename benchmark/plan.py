@@ -111,7 +111,12 @@ def resolve(
                 f"{info.name!r} has no profile {profile!r}.", near_misses(profile, cls.profiles)
             )
         base = cls.profiles[profile]
-    plugin = validated(cls, info.name, {**base, **asked})
+    try:
+        plugin = validated(cls, info.name, {**base, **asked})
+    except UsageError as error:
+        if asked:
+            raise
+        raise PluginError(f"{error.problem} They are its own defaults.", error.fix) from None
     name = str(info.path) if info.module.endswith(".py") else info.name
     return Resolved(plugin, info, name, asked, code_hash(info))
 
