@@ -40,7 +40,9 @@ def _archive(content: bytes) -> bytes:
 WRAPS: dict[str, Callable[[bytes], bytes]] = {
     "bare": lambda content: content,
     "archive": _archive,
-    "legacy": lambda content: pickle.dumps(0x1950A86A20F9469CFC6C) + pickle.dumps(1001) + content,
+    "legacy": lambda content: b"".join(
+        [*(pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001, {})), content]
+    ),
 }
 
 
@@ -53,7 +55,7 @@ def test_a_pickle_in_place_of_weights_runs_nothing(tmp_path: Path, wrap: str) ->
     from benchmark.methods._weights import load_weights
 
     told, path = tmp_path / "told", tmp_path / "weights.pt"
-    path.write_bytes(WRAPS[wrap](pickle.dumps({"weight": _Runs(told)})))
+    path.write_bytes(WRAPS[wrap](pickle.dumps({"weight": _Runs(told)}, 2)))
     with pytest.raises(PluginError, match=r"weights\.pt holds no weights"):
         load_weights(torch.nn.Linear(1, 1), path, "cpu")
     with pytest.raises(PluginError, match=r"weights\.pt holds no weights"):
