@@ -64,6 +64,7 @@ class Work:
         metrics: Names of metrics; all but extras by default.
         outlines: Path of the prediction's contours by case, where it has any.
         maps: Its probabilities, if there are any.
+        strange: Why a case has no file, where something else is called as if it were.
     """
 
     source: References
@@ -72,6 +73,7 @@ class Work:
     metrics: Collection[str] | None = None
     outlines: Mapping[str, Path] = field(default_factory=dict)
     maps: StoredProbabilities | None = None
+    strange: Mapping[str, str] = field(default_factory=dict)
 
     def keys(self) -> dict[str, bytes | None]:
         """For each case, a hash of everything its rows depend on; None where that is not known."""
@@ -93,6 +95,7 @@ class Work:
             parts: dict[str, Any] = {"base": base, "case": case, "reference": stamp}
             paths = [self.found.get(case), self.outlines.get(case)]
             parts["prediction"] = [file_stamp(path) for path in paths]
+            parts |= {"strange": self.strange[case]} if case in self.strange else {}
             if self.maps is not None:
                 held = self.maps.files.items()
                 parts["maps"] = [[region, file_stamp(files.get(case))] for region, files in held]
@@ -134,6 +137,7 @@ class Work:
             contours = () if path is None else read_contours(path, shape)
             drawn = _prediction(self.found.get(case), self.codes, reference.grid)
             task["compared_contours"] = contours
+            fault = self.strange.get(case, "")
         except MemoryError:
             raise
         except Exception as error:

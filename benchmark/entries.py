@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from .atomic import replacing
+from .cells import check_cells
 from .checks import checked_id
 from .errors import DataError
 from .packing import cell, plain, rows, series
@@ -172,6 +173,8 @@ def parse_entry(content: bytes, path: Path) -> list[Run]:
             f"{path} has format {version}; this version reads up to {FORMAT}.", "Update scarbench."
         )
     try:
+        for packed in entry["runs"]:
+            check_cells(packed)
         return [_unpacked(packed, path) for packed in entry["runs"]]
     except (
         KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError

@@ -26,6 +26,7 @@ from .masks import find_files
 from .metrics.cards import metrics as mask_metrics
 from .metrics.cards import select
 from .nifti import read_grid
+from .nofile import no_files
 from .plugins import Dataset
 from .probabilities import StoredProbabilities
 from .progress import Reporter
@@ -177,7 +178,8 @@ def evaluate(
     found = find_files(prediction, "prediction", "Contours")
     outlines = find_contours(contours, source.known)
     maps = None if probabilities is None else StoredProbabilities(probabilities)
-    work = Work(source, found, codes, metrics, outlines, maps)
+    strange = no_files(prediction, [case for case in source.ids if case not in found])
+    work = Work(source, found, codes, metrics, outlines, maps, strange)
     reporter = reporter or Reporter()
     watching = [*([] if watch is None else [watch]), *(table.add for table in presets)]
     failed: dict[str, str] = {}

@@ -9,6 +9,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from .errors import UsageError, near_misses
+from .plain import one_line
 
 if TYPE_CHECKING:
     from .plugins import Plugin
@@ -164,8 +165,8 @@ def _alternatives(annotation: Any) -> set[Any]:
 
 def _fault(place: tuple[int | str, ...], kind: str, value: Any, expected: str) -> str:
     where = ".".join(map(str, place))
-    expected = expected.removeprefix("Value error, ")  # of our own validators
+    expected = one_line(expected.removeprefix("Value error, "))  # of our own validators
     # what was given is then the whole set of parameters: no value of this field
     if kind == "missing" or not where:
         return f"{where or 'together'}: {expected}"
-    return f"{where}={value!r}: {expected}"
+    return f"{where}={one_line(repr(value))}: {expected}"

@@ -17,6 +17,7 @@ from .parameters import parse_spec, validated
 from .plain import told
 from .plugins import Dataset, Method, Plugin
 from .progress import Reporter
+from .promised import check_parameters, check_regions, profiles_of
 from .provenance import available_threads, resolve_device
 from .registry import Kind, PluginInfo, find, plugin_class
 from .splits import EVALUATED, Split, default_split, fold_split, read_split
@@ -114,12 +115,20 @@ def resolve(
     cls = plugin_class(info)
     base: Mapping[str, Any] = {}
     if issubclass(cls, Method):
-        if profile not in cls.profiles:
+        profiles = profiles_of(cls, info.name)
+        if profile not in profiles:
             raise UsageError(
-                f"{info.name!r} has no profile {profile!r}.", near_misses(profile, cls.profiles)
+                f"{info.name!r} has no profile {profile!r}.", near_misses(profile, profiles)
             )
-        base = cls.profiles[profile]
-    plugin = validated(cls, info.name, {**base, **asked})
+        base = profiles[profile]
+    try:
+        plugin = validated(cls, info.name, {**base, **asked})
+    except UsageError as error:
+        if asked:
+            raise
+        raise PluginError(f"{error.problem} They are its own defaults.", error.fix) from None
+    check_parameters(plugin, info.name)
+    check_regions(plugin, info.name)
     name = str(info.path) if info.module.endswith(".py") else info.name
     return Resolved(plugin, info, name, asked, code_hash(info))
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .closure import files_of, hash_files
 from .discovery import Source, read_source
 from .errors import BenchError, PluginError, UsageError, near_misses
+from .plain import told
 
 if TYPE_CHECKING:
     from .plugins import Plugin
@@ -77,7 +78,7 @@ def _all(kind: Kind) -> Iterator[PluginInfo]:
             yield from _at(kind, point)
         except Exception as error:
             yield PluginInfo(
-                kind, point.name, point.value, error=f"{type(error).__name__}: {error}"
+                kind, point.name, point.value, error=f"{type(error).__name__}: {told(error)}"
             )
 
 
@@ -121,7 +122,7 @@ def _info(
     try:
         source = read_source(path, class_name)
     except (SyntaxError, ValueError, OSError) as fault:
-        error = f"{type(fault).__name__}: {fault}"
+        error = f"{type(fault).__name__}: {told(fault)}"
     return PluginInfo(kind, name, module, path, class_name, distribution, version, source, error)
 
 
@@ -199,7 +200,7 @@ def _imported(info: PluginInfo) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise PluginError(
             f"The {info.kind[:-1]} {info.name!r} ({info.module}) cannot be imported: "
-            f"{type(error).__name__}: {error}."
+            f"{type(error).__name__}: {told(error)}."
         ) from error
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import predicted, scored
-from .errors import DataError
+from .errors import DataError, PluginError, UsageError
 from .parameters import parse_spec
 from .plan import Plan, RunRequest, prepare, resolve
 from .plugins import Method
@@ -125,7 +125,12 @@ def train_step(request: RunRequest, reporter: Reporter = _SILENT) -> None:
     Raises:
         PluginError: Training failed.
     """
-    train(_process.of(request, reporter).plan, reporter)
+    plan = _process.of(request, reporter).plan
+    try:
+        train(plan, reporter)
+    except UsageError as error:  # ends a command, and this is one method's own matter
+        name = plan.method_from.info.name
+        raise PluginError(f"Training {name!r} failed: {error.problem}", error.fix) from error
 
 
 def unpredicted(request: RunRequest, reporter: Reporter = _SILENT) -> list[str]:

@@ -20,7 +20,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "zoo"))
 
-from zoo_files import MASKS, healthy_mask
+from zoo_files import MASKS, NO_FILES, healthy_mask
 from zoo_keeper import Specimen
 
 from benchmark.cli._app import app, run_app
@@ -41,7 +41,7 @@ def scored(folder: Path, capsys: pytest.CaptureFixture[str], side: str) -> tuple
         one.make(folder / side / f"{one.name}.nii.gz")
         if one.name == "dims_huge":  # on another grid it would be refused before it is read
             one.make(folder / other / f"{one.name}.nii.gz")
-        elif one.status != "no_prediction" or side == "prediction":
+        elif one.name not in NO_FILES or side == "prediction":
             healthy_mask(folder / other / f"{one.name}.nii.gz")
     words = ["score", "-r", folder / "reference", "-p", folder / "prediction", "-o", folder / "out"]
     code = run_app(app, [*map(str, words), "--metric", "dice", "--jobs", "1"])
@@ -72,7 +72,7 @@ def test_each_mask_is_named_with_the_reason_and_the_healthy_ones_are_scored(
         assert (rows[case]["status"], rows[case]["value"]) == ("ok", 1.0)
     wrong = []
     for one in MASKS:
-        if one.status == "no_prediction" and side == "reference":
+        if one.name in NO_FILES and side == "reference":
             assert one.name not in rows  # what is no file is no case
             continue
         row = rows[one.name]
@@ -357,6 +357,65 @@ def test_an_entry_that_is_none_is_one_clear_line(
     err = capsys.readouterr().err
     assert "evil.json" in err
     assert "unexpected" not in err
+
+
+def _first(entry: dict[str, Any]) -> dict[str, Any]:
+    run: dict[str, Any] = entry["runs"][0]
+    return run
+
+
+#: What becomes of an accepted entry.
+FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "data_up": lambda e: _first(e)["record"]["dataset"].update(name="../../owned"),
+    "method_up": lambda e: _first(e)["record"]["method"].update(name="/etc/owned"),
+    "method_escape": lambda e: _first(e)["record"]["method"].update(name="\x1b[2J"),
+    "case_number": lambda e: _first(e)["cases"].update(case=[1, 2]),
+    "case_list": lambda e: _first(e)["cases"].update(case=[["a"], ["b"]]),
+    "case_short": lambda e: _first(e)["cases"].update(case=["a"]),
+    "case_twice": lambda e: _first(e)["cases"].update(case=["a", "a"]),
+    "patient_object": lambda e: _first(e)["cases"].update(patient=[{}, {}]),
+    "status_number": lambda e: _first(e)["cases"].update(status=[1, 2]),
+    "value_text": lambda e: _first(e)["scores"][0].update(values=["high", "low"]),
+    "value_list": lambda e: _first(e)["scores"][0].update(values=[[0.5], [0.7]]),
+    "value_huge": lambda e: _first(e)["scores"][0].update(values=[10**400, 0]),
+    "values_many": lambda e: _first(e)["scores"][0].update(values=[0.5] * 9),
+    "metric_number": lambda e: _first(e)["scores"][0].update(metric=7),
+    "metric_list": lambda e: _first(e)["scores"][0].update(metric=["dice"]),
+    "scores_none": lambda e: _first(e).update(scores=None),
+    "no_run": lambda e: e.update(runs=[]),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_entry_is_refused_by_whatever_reads_it(
+    make_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    boards, out = tmp_path / "boards", tmp_path / "deep" / "out"
+    run = make_run("good", [make_run.score("a", 0.5), make_run.score("b", 0.7)])
+    assert run_app(app, ["accept", str(run), "--leaderboards", str(boards)]) == 0
+    (path,) = boards.rglob("*.json")
+    entry = json.loads(path.read_text())
+    FORGED[name](entry)
+    path.write_text(json.dumps(entry))
+    before = sorted(tmp_path.rglob("*"))
+    capsys.readouterr()
+    for words in (
+        ["show", path],
+        ["leaderboard", path, "--out", out],
+        ["leaderboard", "-d", "toy", "--runs", tmp_path / "none", "--leaderboards", boards,
+         "--out", out],
+        ["compare", path, run],
+        ["export", path, "--to", "csv", "-o", out / "x.csv"],
+        ["check", run, "--baseline", boards],
+    ):  # fmt: skip
+        code = run_app(app, list(map(str, words)))
+        said = "\n".join(capsys.readouterr())
+        assert code in (2, 3), (words, said)
+        assert "unexpected" not in said, (words, said)
+        assert all(line.isprintable() for line in said.split("\n"))
+    assert [p for p in sorted(tmp_path.rglob("*")) if p not in before and out not in p.parents] in (
+        [], [out.parent], [out.parent, out]
+    )  # fmt: skip
 
 
 def test_specimens_have_names_of_their_own() -> None:

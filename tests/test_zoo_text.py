@@ -14,6 +14,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -101,6 +102,30 @@ def test_words_are_words_in_every_output(
     assert r"\input" not in tex
     assert r"\write" not in tex
     assert all(line.isprintable() for line in tex.split("\n"))
+
+
+def test_words_are_words_where_runs_are_accepted_checked_and_listed(
+    make_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    word = " ".join(w for w in WORDS.values() if len(w) < 1000)
+    runs, boards = spoilt(make_run, word), tmp_path / "boards"
+    ran(capsys, "accept", runs[0], "--leaderboards", boards)
+    (entry,) = boards.rglob("*.json")
+    ran(capsys, "show", entry)
+    ran(capsys, "runs", tmp_path / "runs")
+    json.loads(ran(capsys, "runs", tmp_path / "runs", "--json"))
+    junit, markdown = tmp_path / "check.xml", tmp_path / "check.md"
+    words = ["check", runs[0], "--baseline", boards, "--junit", junit, "--markdown", markdown]
+    code = run_app(app, list(map(str, words)))
+    out, err = capsys.readouterr()
+    assert code in (0, 1, 3), err
+    assert all(line.isprintable() for line in f"{out}\n{err}".split("\n"))
+    assert not any(line.startswith(("::", "error: fake")) for line in out.split("\n"))
+    ElementTree.parse(junit)
+    text = markdown.read_text(encoding="utf-8")
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert "<img" not in text
+    assert not re.search(r"(?<!\\)\]\(javascript", text)
 
 
 def test_words_are_words_in_the_page(

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..errors import BenchError, DataError
 from ..plain import printable
 from ..progress import Reporter
 
-__all__ = ["TerminalReporter", "columns", "echo_json", "line", "write_text"]
+__all__ = ["TerminalReporter", "columns", "complain", "echo_json", "line", "write_text"]
 
 #: Seconds after which a log wants a sign of life.
 _SILENCE = 30.0
@@ -33,6 +33,11 @@ def line(text: str, *, error: bool = False) -> None:
     stream = sys.stderr if error else sys.stdout
     stream.write(printable(text) + "\n")
     stream.flush()
+
+
+def complain(about: str, error: BenchError) -> None:
+    """An error that ends no command, on stderr; no line of it but the first looks like ours."""
+    line(f"error: {about}: {error}".replace("\n", "\n    "), error=True)
 
 
 def columns(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

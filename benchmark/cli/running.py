@@ -27,7 +27,7 @@ from ._options import (
     TrainTimeout,
     limits_of,
 )
-from ._shared import TerminalReporter, echo_json, line
+from ._shared import TerminalReporter, complain, echo_json, line
 
 if TYPE_CHECKING:
     from ..limits import Limits
@@ -121,7 +121,7 @@ def run_command(
                 raise
             # one method that cannot be trained must not cost the results of the others
             failures.append((one, error))
-            line(f"error: {_title(one)}: {error}", error=True)
+            complain(_title(one), error)
     if not results:
         count = count or len(failures)
         raise DataError(f"None of the {count} runs could be done.", "See above.")
@@ -210,7 +210,7 @@ def _expanded(
                 methods = [m for m in methods if m != broken]
                 if not methods:
                     raise
-                line(f"error: {broken} on {request.dataset}: {error}", error=True)
+                complain(f"{broken} on {request.dataset}", error)
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BenchError, UsageError
 from ..workers import usable_cpus
-from ._shared import line
+from ._shared import complain
 
 if TYPE_CHECKING:
     from ..limits import Limits
@@ -81,7 +81,7 @@ def spread(
                 if len(requests) > 1:
                     reporter.note(f"[{len(came)}/{len(requests)}] {title(one)}")
                 if isinstance(outcome, BenchError):
-                    line(f"error: {title(one)}: {outcome}", error=True)
+                    complain(title(one), outcome)
     results: list[RunResult] = []
     failures: list[tuple[RunRequest, BenchError]] = []
     for number, outcome in sorted(came.items()):

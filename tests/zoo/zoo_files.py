@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 from zoo_keeper import Specimen
 
-__all__ = ["MASKS", "SHAPE", "healthy_mask"]
+__all__ = ["MASKS", "NO_FILES", "SHAPE", "healthy_mask"]
 
 SHAPE = (6, 8, 3)  # (x, y, z), as a file has it
 
@@ -177,14 +177,16 @@ MASKS = [
                                 path.symlink_to(path.parent.parent / "elsewhere.nii.gz"))),
     Specimen("passwd", "A symbolic link to a file that is no mask", "no NIfTI",
              make=lambda path: path.symlink_to("/etc/passwd")),
-    Specimen("loop", "A symbolic link to itself", "no file of this case", status="no_prediction",
+    Specimen("loop", "A symbolic link to itself", "is a link that leads nowhere",
              make=lambda path: path.symlink_to(path)),
-    Specimen("folder", "A folder called as a mask", "no file of this case",
-             status="no_prediction", make=lambda path: path.mkdir()),
-    Specimen("fifo", "A pipe that nobody writes to", "no file of this case",
-             status="no_prediction", make=os.mkfifo),
-    Specimen("device", "A link to a device without end", "no file of this case",
-             status="no_prediction", make=lambda path: path.symlink_to("/dev/zero")),
+    Specimen("folder", "A folder called as a mask", "is a folder, no file",
+             make=lambda path: path.mkdir()),
+    Specimen("fifo", "A pipe that nobody writes to", "is a pipe, no file", make=os.mkfifo),
+    Specimen("device", "A link to a device without end", "is a device, no file",
+             make=lambda path: path.symlink_to("/dev/zero")),
     Specimen("nifti_2_lie", "A header that says it has 540 bytes and has 348", "no NIfTI|magic",
              make=lambda path: path.write_bytes(struct.pack("<i", 540) + bytes(_raw()[4:]))),
 ]  # fmt: skip
+
+#: Those that are no file at all: beside references they are no case.
+NO_FILES = ("loop", "folder", "fifo", "device")

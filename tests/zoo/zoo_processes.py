@@ -10,6 +10,9 @@ _SLEEPER = (
     "import subprocess\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']"
 )
 
+#: What is said of it that is over its time.
+_LATE = r"took longer than \d+ s"
+
 #: Each ends, or cannot hold up, the process that predicts its case.
 DEADLY = [
     Specimen("segfault", "Reads address 0", "SIGSEGV|signal 11|segmentation",
@@ -44,14 +47,14 @@ DEADLY = [
 
 #: Each would hold up its process for ever; a time-out ends them.
 ENDLESS = [
-    Specimen("spins", "Loops for ever in Python", "second|time",
+    Specimen("spins", "Loops for ever in Python", _LATE,
              "while True:\n    try:\n        while True:\n            pass\n"
              "    except BaseException:\n        pass"),
-    Specimen("c_sleep", "Sleeps in C, all signals blocked, Python's lock held", "second|time", (
+    Specimen("c_sleep", "Sleeps in C, all signals blocked, Python's lock held", _LATE, (
         "import ctypes, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\n"
         "ctypes.PyDLL(None).sleep(600)")),
     Specimen("deadlock", "Waits for a lock that it holds, beside a thread that does not end",
-             "second|time", (
+             _LATE, (
         "import threading\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
         "lock = threading.Lock()\nlock.acquire()\nlock.acquire()")),
 ]  # fmt: skip
@@ -81,7 +84,7 @@ IMPORTS = [
     Specimen("import_dies", "Calls os._exit(0) when imported", "ended|exit", head="os._exit(0)"),
     Specimen("import_segfault", "Crashes when imported", "SIGSEGV|signal 11",
              head="import ctypes\nctypes.string_at(0)"),
-    Specimen("import_spins", "Loops for ever when imported", "second|time",
+    Specimen("import_spins", "Loops for ever when imported", _LATE,
              head="while True:\n    pass"),
 ]  # fmt: skip
 
@@ -89,7 +92,7 @@ IMPORTS = [
 TRAININGS = [
     Specimen("train_dies", "Crashes while it trains", "SIGSEGV|signal 11",
              rest="def train(self, cases, context):\n    import ctypes\n    ctypes.string_at(0)"),
-    Specimen("train_spins", "Trains for ever", "second|time",
+    Specimen("train_spins", "Trains for ever", _LATE,
              rest="def train(self, cases, context):\n    while True:\n        pass"),
 ]  # fmt: skip
 
@@ -97,6 +100,6 @@ TRAININGS = [
 READERS = [
     Specimen("load_dies", "Crashes while it reads case b", "SIGSEGV|signal 11",
              load="import ctypes\nif case_id == 'b':\n    ctypes.string_at(0)"),
-    Specimen("index_spins", "Lists cases for ever", "second|time", head="import itertools",
+    Specimen("index_spins", "Lists cases for ever", _LATE, head="import itertools",
              fields="return (CaseInfo(f'c{i}', 'test') for i in itertools.count())"),
 ]  # fmt: skip
