@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from benchmark.cli._app import app, run_app
 from benchmark.entries import load_entry
-from benchmark.errors import BenchError, DataError, UsageError
+from benchmark.errors import BenchError, DataError
 from benchmark.nifti import read_labels, write_labels
 from benchmark.plan import resolve
 from benchmark.store import folder_hashes
@@ -476,8 +476,8 @@ def test_a_methods_name_cannot_leave_the_leaderboards(honest, check, plugins, tm
     card = honest / "method.toml"
     card.write_text(card.read_text().replace('name = "learner"', 'name = "../../evil"'))
     rehash(honest)
-    found = check(honest)
-    assert "'../../evil' cannot be a case id" in reasons(found)
+    with pytest.raises(DataError, match=r"'../../evil' cannot be a name"):
+        check(honest)
 
 
 def test_a_data_set_named_by_a_stranger_is_never_a_path(honest, tmp_path):
@@ -491,7 +491,7 @@ def test_a_data_set_named_by_a_stranger_is_never_a_path(honest, tmp_path):
 
     edit(honest, change)
     edit(honest, lambda c: c["dataset"].update(name=str(evil)), "submission.json")
-    with pytest.raises(UsageError, match="There is no data set"):
+    with pytest.raises(DataError, match="cannot be a name"):
         verify(honest)
     assert not (tmp_path / "owned").exists()
 
