@@ -180,7 +180,10 @@ def parse_entry(content: bytes, path: Path) -> list[Run]:
         KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError
     ) as error:  # fmt: skip
         # Whatever a damaged or forged file lacks: ValidationError is a ValueError.
-        told = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
+        if isinstance(error, ValidationError):
+            told = error.errors()[0]["msg"]
+        else:
+            told = str(error) if type(error) is ValueError else repr(error)
         what = told.removeprefix("Value error, ").rstrip(".")
         raise DataError(f"{path} is damaged: {what}.", "Restore it from git.") from None
 

@@ -126,7 +126,9 @@ def resolve(
     except UsageError as error:
         if asked:
             raise
-        raise PluginError(f"{error.problem} They are its own defaults.", error.fix) from None
+        # what has no default is the user's to give; whatever else does not fit came with the plugin
+        whose = "" if "Field required" in error.problem else " They are its own defaults."
+        raise PluginError(f"{error.problem}{whose}", error.fix) from None
     check_parameters(plugin, info.name)
     check_regions(plugin, info.name)
     name = str(info.path) if info.module.endswith(".py") else info.name

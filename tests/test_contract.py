@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmark.contract import _studies, check_method, made_case
-from benchmark.errors import PluginError, UsageError
+from benchmark.errors import PluginError
 from benchmark.nifti import write_labels
 from benchmark.registry import listed
 from benchmark.types import Label
@@ -75,7 +75,7 @@ def test_every_built_in_method_keeps_every_clause(name: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["command", "predictions"])
 def test_a_method_that_needs_parameters_says_which(name: str) -> None:
-    with pytest.raises(UsageError, match=f"Parameters of '{name}' do not fit: .*: Field required"):
+    with pytest.raises(PluginError, match=f"Parameters of '{name}' do not fit: .*: Field required"):
         check_method(name)
 
 

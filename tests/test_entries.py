@@ -236,17 +236,20 @@ def test_paths_within_a_command_tell_nothing_of_their_author(make_run, asked, ke
 @pytest.mark.parametrize(
     ("forge", "told"),
     [
-        (lambda run: run["cases"]["case"].__setitem__(0, None), "None is no text"),
-        (lambda run: run["cases"]["case"].__setitem__(0, 3), "3 is no text"),
-        (lambda run: run["cases"]["case"].__setitem__(0, ["a"]), "a list is no cell"),
-        (lambda run: run["cases"]["role"].__setitem__(0, None), "None is no text"),
-        (lambda run: run["cases"]["patient"].__setitem__(0, {"a": []}), "a dict is no cell"),
+        (lambda run: run["cases"]["case"].__setitem__(0, None), "cases.case holds None"),
+        (lambda run: run["cases"]["case"].__setitem__(0, 3), "cases.case holds 'int'"),
+        (lambda run: run["cases"]["case"].__setitem__(0, ["a"]), "cases.case holds 'list'"),
+        (lambda run: run["cases"]["role"].__setitem__(0, None), "cases.role holds None"),
+        (
+            lambda run: run["cases"]["patient"].__setitem__(0, {"a": []}),
+            "cases.patient holds 'dict'",
+        ),
         (lambda run: run["cases"].pop("role"), "role"),
-        (lambda run: run["scores"][0].update(region=["scar"]), "a list is no cell"),
-        (lambda run: run["scores"][0]["values"].__setitem__(0, "0.9"), "is no number"),
-        (lambda run: run["scores"][0].update(worst={"0": [[1]]}), "a list is no cell"),
+        (lambda run: run["scores"][0].update(region=["scar"]), "scores.region holds 'list'"),
+        (lambda run: run["scores"][0]["values"].__setitem__(0, "0.9"), "scores.values holds '0.9'"),
+        (lambda run: run["scores"][0].update(worst={"0": [[1]]}), "scores.worst holds 'list'"),
         (lambda run: run["scores"][0].update(status={"ok": [99]}), "damaged"),
-        (lambda run: run["features"][0].update(feature={"x": 1}), "a dict is no cell"),
+        (lambda run: run["features"][0].update(feature={"x": 1}), "features.feature holds 'dict'"),
     ],
 )
 def test_an_entry_with_a_cell_that_is_none_is_one_clear_error(seeds, tmp_path, forge, told):

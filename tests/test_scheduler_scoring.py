@@ -192,7 +192,9 @@ def test_a_case_that_kills_every_worker_is_a_row_and_the_others_are_scored(
     assert "every process that tried to died" in summary.failed["c07"]
     ours, plain = ((tmp_path / f / "scores.csv").read_text().splitlines() for f in ("out", "plain"))
     assert [x for x in ours if "c07," not in x] == [x for x in plain if "c07," not in x]
-    assert {x for x in ours if "c07," in x and ",error," not in x} == set()
+    scored = [x for x in ours if "c07," in x and ",not_applicable," not in x]
+    assert scored
+    assert all(",error," in x for x in scored)
 
 
 class Preload(distributed.WorkerPlugin):  # type: ignore[misc,name-defined]
@@ -337,7 +339,7 @@ def test_the_command_scores_on_processes_of_its_own_and_leaves_none(
     assert (plain.returncode, spread.returncode) == (4, 4)
     assert contents(tmp_path / "out") == contents(tmp_path / "plain")
     assert spread.stdout.replace("out", "plain") == plain.stdout.replace("out", "plain")
-    assert spread.stderr == plain.stderr
-    refused = subprocess.run([*words, "x", "-d", "lge", "--scheduler", "local"], **asked)  # type: ignore[call-overload]
-    assert refused.returncode == 2
-    assert "scored in one process" in " ".join(refused.stderr.split())
+    told = [
+        [x for x in done.stderr.splitlines() if " steps in " not in x] for done in (spread, plain)
+    ]
+    assert told[0] == told[1]  # but how long it took, which is said of what takes long
