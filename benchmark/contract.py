@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from .answers import checked_prediction
 from .fingerprint import of_segmentation, of_study
 from .parameters import parse_spec
 from .plan import resolve, trainer_of
 from .plugins import Method, TrainContext
-from .predicted import checked_prediction
 from .types import Attribute, Case, Label, Segmentation, Study, Volume
 
 __all__ = ["Finding", "check_method", "made_case"]

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .answers import checked_prediction, file_names, write_answer
+from .case_task import extent
 from .contained import Contained
-from .contours.files import as_rows, checked_contours
 from .contours.filling import MADE, OUTLINED
 from .errors import BenchError, DataError, NoPredictionError, PluginError
 from .fingerprint import combined
-from .nifti import write_labels, write_probabilities
 from .plugins import Method
-from .probabilities import PREFIX
 from .provenance import device_memory_mb, peak_memory_mb, reset_peak_memory, use_threads
 from .store import RunFolder, file_hash, read_json, write_json
-from .types import Region, Segmentation, Study
+from .types import Study
 from .usable import untrainable
 
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["checked_prediction", "finish_predictions", "give_up", "loaded_method",
+__all__ = ["finish_predictions", "give_up", "loaded_method",
            "predict_case", "prediction_key", "row_of", "rows_of", "standing",
            "unpredicted"]  # fmt: skip
 
@@ -126,20 +123,12 @@ def row_of(plan: Plan, case_id: str) -> dict[str, Any] | None:
             and all(isinstance(row[k], str) for k in ("message", "prediction"))
             and all(math.isfinite(row[k]) for k in ("seconds", "peak_memory_mb"))
             and {"diagonal_mm", "slices"} <= row.keys()
-            and set(row["files"]) <= _names(plan, case_id)
+            and set(row["files"]) <= file_names(plan.folder, case_id)
             and all(isinstance(h, str) for h in row["files"].values())
         )
     except (DataError, KeyError, TypeError, ValueError, AttributeError):
         return None  # damaged: predicted again
     return row if sound else None
-
-
-def _names(plan: Plan, case_id: str) -> set[str]:
-    """The files that a prediction may have, relative to the run."""
-    folders = ["predictions", *(f"predictions/{PREFIX}{region}" for region in Region)]
-    paths = [plan.folder.case_file(folder, case_id, ".nii.gz") for folder in folders]
-    paths.append(plan.folder.case_file("predictions/contours", case_id, ".json"))
-    return {path.relative_to(plan.folder.path).as_posix() for path in paths}
 
 
 def standing(plan: Plan, case_id: str) -> dict[str, Any] | None:
@@ -180,7 +169,7 @@ def give_up(
         contained = Contained(plan.folder.path)
         with contained.printing(case_id):
             try:
-                row |= _extent(plan.dataset.load(case_id).study) if read else {}
+                row |= extent(plan.dataset.load(case_id).study) if read else {}
             except (Exception, SystemExit) as error:
                 contained.note(case_id, contained.explained(case_id, error))
         row |= {"message": message, "seconds": round(seconds, 4),
@@ -216,7 +205,7 @@ def predict_case(
             try:
                 # read the study alone: from here on nothing knows the reference
                 study = plan.dataset.load(case_id).study
-                row |= _extent(study)
+                row |= extent(study)
                 started = time.perf_counter()
                 row |= _answered(plan.folder, method, study, plan.request.probabilities, holder)
             except NoPredictionError as error:
@@ -230,13 +219,6 @@ def predict_case(
     plan.folder.check_holder(holder)
     write_json(plan.folder.case_file("predictions", case_id, ".json"), row)
     return row
-
-
-def _extent(study: Study) -> dict[str, Any]:
-    """The field of view: its diagonal is what a missed surface costs under ``worst_case``."""
-    target = study.target
-    size = [n * s for n, s in zip(target.shape, target.spacing, strict=True)]
-    return {"diagonal_mm": math.hypot(*size), "slices": target.shape[0]}
 
 
 def _answered(
@@ -253,62 +235,4 @@ def _answered(
     folder.check_holder(holder)
     filled = answer.labels is None and OUTLINED.issuperset(method.produces)
     return {"status": "ok", "message": MADE if filled else "", "seconds": seconds,
-            **_write(folder, answer, study, probabilities)}  # fmt: skip
-
-
-def checked_prediction(answer: Any, study: Study) -> Segmentation:
-    """``answer`` if it is a segmentation on the study's grid.
-
-    Raises:
-        PluginError: It is something else, has another shape, or contours off the grid.
-    """
-    # by its type: a property called __class__ may say anything
-    if not issubclass(type(answer), Segmentation):
-        raise PluginError(
-            f"predict returned {type(answer).__name__}, not a Segmentation.",
-            "Return benchmark.Segmentation(labels).",
-        )
-    given: Segmentation = answer
-    shape = study.target.shape
-    arrays = {"labels": given.labels} | {
-        f"probabilities of {region}": p for region, p in (given.probabilities or {}).items()
-    }
-    for what, array in arrays.items():
-        if array is not None and array.shape != shape:
-            raise PluginError(
-                f"predict returned {what} of shape {array.shape}; the image of "
-                f"{study.id!r} has {shape} (slice, row, column)."
-            )
-    beyond = [c.slice for c in given.contours if not 0 <= c.slice < shape[0]]
-    if beyond:
-        raise PluginError(f"predict returned contours in slices {beyond}, which do not exist.")
-    try:
-        checked_contours(given.contours, shape)
-    except DataError as error:
-        raise PluginError(
-            f"predict returned contours that do not fit {study.id!r}. {error.problem}", error.fix
-        ) from None
-    return given
-
-
-def _write(
-    folder: RunFolder, answer: Segmentation, study: Study, probabilities: bool
-) -> dict[str, Any]:
-    """Write the answer; what else than labels there is goes to folders beside them."""
-    files: list[Path] = []
-    digest = hashlib.sha256()
-    if answer.labels is not None:
-        files.append(folder.case_file("predictions", study.id, ".nii.gz"))
-        write_labels(files[-1], answer.labels, study.target)
-        digest.update(answer.labels.tobytes())
-    if answer.contours:
-        points = as_rows(answer.contours)
-        files.append(folder.case_file("predictions/contours", study.id, ".json"))
-        write_json(files[-1], points)
-        digest.update(repr(points).encode())
-    if probabilities:
-        for region, values in sorted((answer.probabilities or {}).items()):
-            files.append(folder.case_file(f"predictions/probability-{region}", study.id, ".nii.gz"))
-            write_probabilities(files[-1], values, study.target)
-    names = {file.relative_to(folder.path).as_posix(): file_hash(file) for file in files}
-    return {"files": names, "prediction": digest.hexdigest()}
+            **write_answer(folder, answer, study, probabilities)}  # fmt: skip

@@ -12,13 +12,12 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from .clinical import insertion_of
+from .case_task import extent, task_of
 from .contours.files import read_contours
-from .contours.filling import outlined
 from .drift.engine import check_engine
 from .drift.frozen import FrozenCase, frozen_path, read_frozen
 from .drift.tolerances import Tolerances
@@ -33,10 +32,9 @@ from .plugins import Dataset
 from .progress import Reporter
 from .provenance import provenance
 from .record import DatasetRecord, RunRecord
-from .relaxation import map_of
 from .results import Run
-from .scoring import SCORES, ScoreTask, score_case, unreadable_case
-from .types import Case, Contour, Region, checked_id
+from .scoring import SCORES, score_case, unreadable_case
+from .types import Contour, Region, checked_id
 
 __all__ = ["engine_gate", "freeze", "rescore"]
 
@@ -186,50 +184,16 @@ def _scored(dataset: Dataset, one: FrozenCase, produces: frozenset[Region]) -> _
         name = "" if isinstance(error, BenchError) else f"{type(error).__name__}: "
         scores = unreadable_case(one.case, one.message or f"{name}{error}", annotates, produces)
         return _Done(_volumes(scores.scores), Fingerprint("", "", str(error)), None)
-    target = case.study.target
-    size = [n * s for n, s in zip(target.shape, target.spacing, strict=True)]
-    scores = score_case(_task(case, one, annotates, produces), levels=("volume",))
-    return _Done(_volumes(scores.scores), of_case(case), sum(x * x for x in size) ** 0.5)
+    task = task_of(
+        case, one.labels, _contours(one, case.study.target.shape), one.status, one.message,
+        annotates=annotates, produces=produces, describe=frozenset(),
+    )  # fmt: skip
+    scores = score_case(task, levels=("volume",))
+    return _Done(_volumes(scores.scores), of_case(case), extent(case.study)["diagonal_mm"])
 
 
 def _volumes(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [dict(row) for row in rows if row["level"] == "volume"]
-
-
-def _task(
-    case: Case, one: FrozenCase, annotates: frozenset[Region], produces: frozenset[Region]
-) -> ScoreTask:
-    """As the score stage of a run has it, without features and readers."""
-    study, target = case.study, case.study.target
-    if case.reference.labels is None:
-        raise DataError(f"The reference of {one.case!r} has contours only.")
-    contours = _contours(one, target.shape)
-    prediction, message = one.labels, one.message
-    if one.status == "ok" and prediction is None:
-        prediction = outlined(contours, target.shape, produces)
-        message = "the method gave contours and no labels"
-    reasons: dict[str, Literal["error", "not_applicable"]] = {
-        "error": "error",
-        "not_applicable": "not_applicable",
-    }
-    return ScoreTask(
-        case=one.case,
-        reference=case.reference.labels,
-        prediction=prediction,
-        spacing=target.spacing,
-        apex=study.apex,
-        slice_positions=target.slice_positions,
-        annotates=annotates,
-        produces=produces,
-        status=reasons.get(one.status, "no_prediction"),
-        message=message,
-        image=target,
-        mapped=map_of(study),
-        insertion=insertion_of(study),
-        reference_contours=case.reference.contours,
-        compared_contours=contours,
-        describe=frozenset(),
-    )
 
 
 def _contours(one: FrozenCase, shape: Sequence[int]) -> tuple[Contour, ...]:

@@ -13,15 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .clinical import insertion_of
+from .case_task import task_of
 from .code import engine_hash, metrics_hash
 from .contours.files import read_contours
-from .contours.filling import outlined
 from .errors import BenchError, DataError
 from .fingerprint import combined
 from .image_counts import image_counts
@@ -33,8 +32,7 @@ from .parquet import table_writer, write_table
 from .plugins import Dataset
 from .probabilities import PREFIX, read_probabilities
 from .reader_scoring import score_readers
-from .relaxation import map_of
-from .scoring import TABLES, CaseScores, ScoreTask, arrow_schema, score_case, unreadable_case
+from .scoring import TABLES, CaseScores, arrow_schema, score_case, unreadable_case
 from .store import RunFolder, file_hash
 from .types import Case, Contour, Region
 
@@ -208,48 +206,24 @@ def _score_case(
         message = row["message"] or plan.prints[case_id].error
         return unreadable_case(case_id, message, annotates, produces, probabilities=maps)
     case = _loaded(plan.dataset, case_id)
-    study, target = case.study, case.study.target
     prediction = None
     contours: tuple[Contour, ...] = ()
-    message = row["message"]
     if row["status"] == "ok":
         path = plan.folder.case_file("predictions/contours", case_id, ".json")
         if path.relative_to(plan.folder.path).as_posix() in row["files"]:
-            contours = read_contours(path, target.shape)
+            contours = read_contours(path, case.study.target.shape)
         path = plan.folder.case_file("predictions", case_id, ".nii.gz")
         if path.is_file():
             prediction = read_labels(path).labels
-        else:
-            prediction = outlined(contours, target.shape, produces)
-            message = "the method gave contours and no labels"
-    assert case.reference.labels is not None  # or the case has no fingerprint
-    reasons: dict[str, Literal["error", "not_applicable"]] = {
-        "error": "error",
-        "not_applicable": "not_applicable",
-    }
-    task = ScoreTask(
-        case=case_id,
-        reference=case.reference.labels,
-        prediction=prediction,
-        spacing=target.spacing,
-        apex=study.apex,
-        slice_positions=target.slice_positions,
-        annotates=annotates,
-        produces=produces,
-        status=reasons.get(row["status"], "no_prediction"),
-        message=message,
-        image=target,
-        mapped=map_of(study),
-        insertion=insertion_of(study),
-        reference_contours=case.reference.contours,
-        compared_contours=contours,
-        probabilities=_probabilities(plan, row, maps),
-    )
+    task = task_of(
+        case, prediction, contours, row["status"], row["message"], annotates=annotates,
+        produces=produces, probabilities=_probabilities(plan, row, maps),
+    )  # fmt: skip
     scores = score_case(task)
     if task.mapped:
         scores = scores.joined(score_readers(task, case.readers))
-    if plan.request.pictures and prediction is not None:
-        _picture(plan, case, prediction)
+    if plan.request.pictures and task.prediction is not None:
+        _picture(plan, case, task.prediction)
     return scores
 
 

@@ -319,13 +319,13 @@ def test_a_grid_that_is_read_otherwise_is_found(run, plugins, tmp_path, monkeypa
     folder = run(more).path
     entry = write_entry(tmp_path / "boards", build_entry([load_run(folder)]))
     assert engine_gate(entry, [folder]).outcome is Outcome.SAME
-    whole = rescoring._task
+    whole = rescoring.task_of
 
-    def wider(*words):
-        task = whole(*words)
+    def wider(*words, **more):
+        task = whole(*words, **more)
         return dataclasses.replace(task, spacing=tuple(s * (1 + 1e-9) for s in task.spacing))
 
-    monkeypatch.setattr(rescoring, "_task", wider)
+    monkeypatch.setattr(rescoring, "task_of", wider)
     check = engine_gate(entry, [folder])
     assert check.outcome is Outcome.REGRESSION
     names = {f.quantity.metric for f in check.findings if f.quantity}
