@@ -152,18 +152,6 @@ class _Telling(Reporter):
         self._outbox.send("note", text)
 
     @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Callable[[str], None]]:
-        with self.training(name) as report:
-            done = 0
-
-            def advance(text: str) -> None:
-                nonlocal done
-                done += 1
-                report(done, total, {})
-
-            yield advance
-
-    @contextmanager
     def training(self, name: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
         self._outbox.send("stage", name)
         told = 0.0

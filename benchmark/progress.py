@@ -14,7 +14,15 @@ class Reporter:
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Callable[[str], None]]:
         """A stage of ``total`` steps; call what it gives once a step with a few words."""
-        yield lambda text: None
+        with self.training(name) as report:
+            done = 0
+
+            def advance(text: str) -> None:
+                nonlocal done
+                done += 1
+                report(done, total, {})
+
+            yield advance
 
     @contextmanager
     def training(self, name: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:

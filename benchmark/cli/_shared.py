@@ -71,19 +71,6 @@ class TerminalReporter(Reporter):
             line(text, error=True)
 
     @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Callable[[str], None]]:
-        """A bar that advances by one at each call."""
-        with self.training(name) as report:
-            done = 0
-
-            def advance(text: str) -> None:
-                nonlocal done
-                done += 1
-                report(done, total, {})
-
-            yield advance
-
-    @contextmanager
     def training(self, name: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
         """A bar that is told where it is, with values such as the loss beside it."""
         started = time.perf_counter()
