@@ -22,8 +22,10 @@ def check_cells(packed: Mapping[str, Any]) -> None:
         packed: A run as an accepted entry has it.
 
     Raises:
-        ValueError: The first that is not.
+        ValueError: The first that is not, or the columns that are missing.
     """
+    if missing := [name for name in _MUST if name not in packed["cases"]]:
+        raise ValueError(f"cases lacks {', '.join(missing)}")
     for name, column in packed["cases"].items():
         for value in column:
             fits = _number(value) if name in _NUMBERS else isinstance(value, str | None)

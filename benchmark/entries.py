@@ -20,7 +20,7 @@ from .atomic import replacing
 from .cells import check_cells
 from .checks import checked_id
 from .errors import DataError
-from .packing import cell, plain, rows, series
+from .packing import plain, rows, series
 from .record import RunRecord
 from .results import Run, checked_run, ordered, tested
 
@@ -228,13 +228,8 @@ def _packed(run: Run) -> dict[str, Any]:
 
 def _unpacked(packed: Mapping[str, Any], path: Path) -> Run:
     record = RunRecord.model_validate(packed["record"])
-    table = {key: list(map(cell, packed["cases"][key]))
-             for key in CASE_KEYS if key in packed["cases"]}  # fmt: skip
-    ids = table["case"]
-    for text in (*ids, *table["role"]):
-        if not isinstance(text, str):
-            raise TypeError(f"{text!r} is no text: a case has an id and a role")
-    cases = pd.DataFrame(table)
+    cases = pd.DataFrame({k: packed["cases"][k] for k in CASE_KEYS if k in packed["cases"]})
+    ids = packed["cases"]["case"]
     scores = rows(packed["scores"], SCORE_KEYS, ids)
     features = rows(packed["features"], FEATURE_KEYS, ids)
     columns = ["case", "level", "slice", *SCORE_KEYS, "value", "status", "message", "worst"]

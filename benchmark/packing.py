@@ -10,7 +10,7 @@ import pandas as pd
 
 from .errors import DataError
 
-__all__ = ["cell", "plain", "rows", "series"]
+__all__ = ["plain", "rows", "series"]
 
 _MESSAGE = 200
 
@@ -81,10 +81,7 @@ def rows(
     """The rows that :func:`series` was given, at the level of a volume."""
     found = []
     for one in packed:
-        shared = {key: cell(one.get(key)) for key in keys} | {"level": "volume", "slice": None}
-        for number in (*one["values"], *one["worst"].values()):
-            if isinstance(cell(number), str):
-                raise TypeError(f"{number[:80]!r} is no number")
+        shared = {key: one.get(key) for key in keys} | {"level": "volume", "slice": None}
         statuses = _spread(one["status"], "ok", len(ids))
         messages = _spread(one["message"], "", len(ids))
         columns = zip(ids, one["values"], statuses, messages, strict=True)
@@ -95,17 +92,6 @@ def rows(
                     "worst": one["worst"].get(str(i), value),
                 })  # fmt: skip
     return found
-
-
-def cell(value: Any) -> Any:
-    """``value``, if it is what a cell of a table may hold; a file may be anybody's.
-
-    Raises:
-        TypeError: It is a list or an object.
-    """
-    if value is None or isinstance(value, str | int | float):
-        return value
-    raise TypeError(f"a {type(value).__name__} is no cell of a table")
 
 
 def plain(value: Any) -> Any:

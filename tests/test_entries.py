@@ -244,7 +244,7 @@ def test_paths_within_a_command_tell_nothing_of_their_author(make_run, asked, ke
             lambda run: run["cases"]["patient"].__setitem__(0, {"a": []}),
             "cases.patient holds 'dict'",
         ),
-        (lambda run: run["cases"].pop("role"), "role"),
+        (lambda run: run["cases"].pop("role"), "cases lacks role"),
         (lambda run: run["scores"][0].update(region=["scar"]), "scores.region holds 'list'"),
         (lambda run: run["scores"][0]["values"].__setitem__(0, "0.9"), "scores.values holds '0.9'"),
         (lambda run: run["scores"][0].update(worst={"0": [[1]]}), "scores.worst holds 'list'"),
