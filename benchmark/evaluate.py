@@ -18,14 +18,13 @@ from .case_rows import NAMES, PRESETS, ScoreFiles
 from .casework import Work
 from .contour_notes import contour_notes
 from .contours.files import find_contours
-from .errors import BenchError, DataError, UsageError, near_misses
-from .grid import same_grid
+from .errors import UsageError
+from .fitting import check_fit, check_names
 from .kept import Kept
 from .labels import CANONICAL, LabelMap
 from .masks import find_files
 from .metrics.cards import metrics as mask_metrics
 from .metrics.cards import select
-from .nifti import read_grid
 from .nofile import no_files
 from .plugins import Dataset
 from .probabilities import StoredProbabilities
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupted", "Summary", "evaluate"]
 
-_SHOWN = 20
 #: Cases for which a further process is worth its start.
 _WORTH = 200
 _MOST_JOBS = 16
@@ -174,7 +172,7 @@ def evaluate(
     else:
         source = FolderReferences(reference, labels, images, apex, reference_contours)
         codes = prediction_labels or labels
-    _checked_names(source)
+    check_names(source)
     found = find_files(prediction, "prediction", "Contours")
     outlines = find_contours(contours, source.known)
     maps = None if probabilities is None else StoredProbabilities(probabilities)
@@ -191,7 +189,7 @@ def evaluate(
             stack.enter_context(table)
         # Opened before the first case is scored: a folder that cannot be written costs no wait.
         files = stack.enter_context(ScoreFiles(out))
-        notes = _checked(source, found, maps)
+        notes = check_fit(source, found, maps)
         keys = work.keys()
         done = kept.find(keys)
         resumed = len(done)
@@ -240,21 +238,6 @@ def evaluate(
     )
 
 
-def _checked_names(source: References) -> None:
-    """Refuse what no table can hold.
-
-    Raises:
-        DataError: The name of a case is no Unicode: bytes of another encoding.
-    """
-    for case in source.ids:
-        try:
-            case.encode()
-        except UnicodeEncodeError:
-            raise DataError(
-                f"The name of the case {case!r} is no UTF-8.", "Rename its file."
-            ) from None
-
-
 def _processes(jobs: int | None, source: References, cases: int) -> int:
     """How many processes to score ``cases`` in."""
     if not source.threads:
@@ -270,43 +253,3 @@ def _show(work: Work, case: str, watching: Iterable[Callable[[ScoreTask], None]]
     if task is not None:
         for watch in watching:
             watch(task)
-
-
-def _checked(
-    source: References, found: Mapping[str, Path], maps: StoredProbabilities | None
-) -> tuple[str, ...]:
-    """Notes on the grids, once every prediction belongs to a case and lies on its grid.
-
-    Raises:
-        DataError: With everything that does not fit.
-    """
-    faults = [
-        f"{path} belongs to no reference case. {near_misses(case, source.known)}"
-        if len(source.known) < 100
-        else f"{path} belongs to no reference case."
-        for case, path in found.items()
-        if case not in source.known
-    ]
-    lying: dict[str, str] = {}
-    for case in source.ids:
-        try:
-            expected = source.grid(case)
-            note = expected.disagreement
-            if note is not None:
-                lying[case] = note
-            difference = same_grid(read_grid(found[case]), expected) if case in found else None
-        except BenchError:
-            continue  # One case's own fault, which becomes its row.
-        if difference is not None:
-            faults.append(f"{found[case]} does not lie on its reference: {difference}")
-    faults += [] if maps is None else maps.faults(source)
-    if faults:
-        more = f"\n... and {len(faults) - _SHOWN} more." if len(faults) > _SHOWN else ""
-        raise DataError(
-            "\n".join([f"{len(faults)} predictions do not fit:", *faults[:_SHOWN]]) + more,
-            "Nothing was scored. Name each file as its case and resample it to its reference.",
-        )
-    if not lying:
-        return ()
-    case, note = next(iter(lying.items()))
-    return (f"{len(lying)} of {len(source.ids)} cases: {note} (These numbers: {case}.)",)
