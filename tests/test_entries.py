@@ -272,7 +272,8 @@ def test_an_entry_with_a_cell_that_is_none_is_one_clear_error(seeds, tmp_path, f
         ('{"kind": "scarbench leaderboard entry", "format": 1, "runs": [3]}', "damaged"),
         (
             '{"kind": "scarbench leaderboard entry", "format": 1, "runs": [{"name": "x", '
-            '"record": {}, "cases": {"case": []}, "scores": [], "features": []}]}',
+            '"record": {}, "cases": {"case": [], "patient": [], "role": [], "status": []}, '
+            '"scores": [], "features": []}]}',
             "damaged: Field required",
         ),
         ("[" * 100_000, "not valid JSON"),
