@@ -76,11 +76,11 @@ def contents(runs: Path) -> dict[str, str]:
     }
 
 
-def undisturbed(base: Path) -> tuple[Path, dict[str, str]]:
-    """A run as it should be, and what is in it; made once."""
-    runs = base / "undisturbed"
+def undisturbed(base: Path, seeds: int = 1) -> tuple[Path, dict[str, str]]:
+    """Runs as they should be, and what is in them; made once."""
+    runs = base / f"undisturbed{seeds}"
     if not runs.exists():
-        code, said = done(bench(*RUN, "--runs", runs))
+        code, said = done(bench(*RUN, "--seeds", str(seeds), "--runs", runs))
         assert code == 0, said
     return runs, contents(runs)
 
@@ -108,30 +108,36 @@ def _mount(*words: str) -> None:
         raise NotPermittedError(" ".join(one.stderr.split()) or "mount is not permitted")
 
 
-def disk_full(base: Path, shares: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9)) -> Outcome:
-    """The disk is full at some moment of a run; then there is space."""
-    plain, expected = undisturbed(base)
+def disk_full(
+    base: Path, shares: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9), jobs: int = 1
+) -> Outcome:
+    """The disk is full at some moment of as many runs as there are jobs; then there is space."""
+    plain, expected = undisturbed(base, jobs)
+    asked = [*RUN, "--seeds", str(jobs), *(["--jobs", str(jobs)] if jobs > 1 else [])]
     size = sum(-(-p.stat().st_size // 4096) * 4 if p.is_file() else 4 for p in plain.rglob("*"))
-    faults, stages = [], []
+    faults, stages, codes = [], [], set()
     for share in shares:
-        with small_disk(base / f"full{share}", max(int(size * share), 64)) as change:
-            runs = base / f"full{share}" / "runs"
-            code, said = done(bench(*RUN, "--runs", runs))
+        disk = base / f"full{share}of{jobs}"
+        with small_disk(disk, max(int(size * share), 64)) as change:
+            runs = disk / "runs"
+            code, said = done(bench(*asked, "--runs", runs))
             kept = {p: p.read_bytes() for p in runs.glob("*/*/predictions/*.json")}
             stages.append(_reached(runs))
+            codes.add(str(code))
             if code not in (2, 4) or "No space left on device" not in said:
                 faults.append(f"at {share}: exit code {code}: {said[-200:]}")
             change("size=100m")
-            code, said = done(bench(*RUN, "--runs", runs))
+            code, said = done(bench(*asked, "--runs", runs))
             if code or contents(runs) != expected:
                 faults.append(f"after {share}: exit code {code}: {said[-200:]}")
             if any(p.read_bytes() != content for p, content in kept.items()):
                 faults.append(f"after {share}: predicted again")
     return Outcome(
-        f"disk full at {len(shares)} sizes, in {', '.join(dict.fromkeys(stages))}",
+        f"disk full at {len(shares)} sizes, in {', '.join(dict.fromkeys(stages))}"
+        + (f"; {jobs} runs in {jobs} workers" if jobs > 1 else ""),
         "; ".join(faults)
-        or "exit code 2, the file and 'No space left on device' named; with "
-        "space the same command goes on, nothing is predicted again, same bytes",
+        or f"exit code {' or '.join(sorted(codes))}, the file and 'No space left on device' named; "
+        "with space the same command goes on, nothing is predicted again, same bytes",
         not faults,
     )
 
@@ -140,6 +146,11 @@ def _reached(runs: Path) -> str:
     from benchmark.underway import run_states
 
     return next((state.stage for state in run_states(runs)), "begin")
+
+
+def disk_full_for_workers(base: Path, shares: Sequence[float] = (0.1, 0.4, 0.6, 0.9)) -> Outcome:
+    """As :func:`disk_full`, with runs side by side."""
+    return disk_full(base, shares, jobs=2)
 
 
 def read_only(base: Path) -> Outcome:
@@ -392,8 +403,9 @@ def _write_large(path: Path, one: object, slices: int) -> None:
 
 
 SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
-    "disk_full": disk_full, "read_only": read_only, "clock": clock, "writers": writers,
-    "accepting": accepting, "ids": ids, "names": names, "volume": volume,
+    "disk_full": disk_full, "disk_full_for_workers": disk_full_for_workers,
+    "read_only": read_only, "clock": clock, "writers": writers, "accepting": accepting,
+    "ids": ids, "names": names, "volume": volume,
 }  # fmt: skip
 
 

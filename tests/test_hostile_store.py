@@ -56,6 +56,10 @@ def test_a_full_disk_is_named_and_costs_what_was_in_flight(hostile: Any, shared:
     held(hostile, "disk_full", shared, (0.85,))
 
 
+def test_a_full_disk_under_two_workers_costs_what_was_in_flight(hostile: Any, shared: Path) -> None:
+    held(hostile, "disk_full_for_workers", shared, (0.6,))
+
+
 def test_a_read_only_folder_is_named_and_can_be_read(hostile: Any, shared: Path) -> None:
     held(hostile, "read_only", shared)
 
