@@ -89,7 +89,7 @@ def contained(request: RunRequest, limits: Limits, reporter: Reporter) -> RunRes
 def asking(limits: Limits) -> Iterator[Callable[[str, RunRequest], Any]]:
     """For :func:`benchmark.experiment.expand`: asks a child, so that no plugin is loaded here.
 
-    A method whose loading ends the child is a :class:`~benchmark.errors.PluginError`.
+    A plugin whose loading ends the child is a :class:`~benchmark.errors.PluginError`.
     """
     with Here(limits, Reporter()) as here:
 
@@ -206,9 +206,8 @@ def _sure(request: RunRequest, executor: Executor, folder: RunFolder, step: str,
 def _plugin_error(request: RunRequest, where: str, gone: Gone, path: Path | None) -> PluginError:
     log = path / "plugin.log" if path else gone.log
     fix = f"What it printed is in {log}." if log and Path(log).is_file() else ""
-    return PluginError(
-        f"{request.method!r} on {request.dataset!r} ended {where}: {gone.reason}.", fix
-    )
+    what = f"{request.method!r} on " if request.method else "The data set "
+    return PluginError(f"{what}{request.dataset!r} ended {where}: {gone.reason}.", fix)
 
 
 def _each(

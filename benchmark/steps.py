@@ -25,7 +25,7 @@ from .registry import find, plugin_class
 from .replies import Begun, Finished
 from .trained import train
 
-__all__ = ["STEPS", "Begun", "begin", "finish", "give_up", "parameters", "predict_step",
+__all__ = ["STEPS", "Begun", "begin", "finish", "give_up", "opens", "parameters", "predict_step",
            "score_step", "train_step", "trains", "unpredicted", "unscored"]  # fmt: skip
 
 #: Plans that are kept by a process.
@@ -101,6 +101,16 @@ def trains(request: RunRequest, reporter: Reporter = _SILENT) -> bool:
     method = resolve("methods", request.method, request.settings, request.profile).plugin
     assert isinstance(method, Method)
     return method.trains
+
+
+def opens(request: RunRequest, reporter: Reporter = _SILENT) -> bool:
+    """True, if there is such a data set with such parameters; its cases are not looked at.
+
+    Raises:
+        UsageError, PluginError: There is none, the parameters do not fit, or it cannot be loaded.
+    """
+    resolve("datasets", request.dataset, request.dataset_settings)
+    return True
 
 
 def begin(request: RunRequest, reporter: Reporter = _SILENT) -> Begun:
@@ -225,7 +235,7 @@ def _scoring(kept: _Kept, case: str) -> scored.Scoring:
 STEPS: Mapping[str, Callable[..., Any]] = {
     step.__name__: step
     for step in (
-        parameters, trains, begin, train_step, unpredicted, predict_step, give_up, unscored,
+        parameters, trains, opens, begin, train_step, unpredicted, predict_step, give_up, unscored,
         score_step, finish,
     )
 }  # fmt: skip

@@ -722,6 +722,60 @@ def test_one_training_that_fails_costs_the_others_nothing(bench: Bench, tmp_path
     assert (code, out, err.count("RuntimeError: nan")) == (2, "", 2)
 
 
+def test_each_method_is_run_on_each_data_set(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "squares.py").write_text((tmp_path / "rings.py").read_text())
+    body = "return Segmentation(np.zeros(study.target.shape, np.uint8))"
+    (tmp_path / "mine.py").write_text(METHOD.format(body=body))
+    asked = ("run", "-m", "empty", "-m", "./mine.py", "-d", "./rings.py", "-d", "./squares.py")
+    code, out, err = bench(*asked)
+    assert code == 0, err
+    assert [line.split("] ")[1] for line in err.splitlines() if line.startswith("[")] == [
+        f"{method} on ./{dataset}.py, seed 0"
+        for dataset in ("rings", "squares") for method in ("empty", "./mine.py")
+    ]  # fmt: skip
+    heads = [line for line in out.splitlines() if line.startswith("# ")]
+    assert [head.rpartition("(")[2] for head in heads] == ["rings)", "squares)"]
+    code, out, _ = bench(*asked, "--json")
+    assert [(one["method"], one["dataset"], one["cached"]) for one in json.loads(out)] == [
+        ("empty", "rings", True), ("mine", "rings", True),
+        ("empty", "squares", True), ("mine", "squares", True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", ["import os\nos._exit(3)", "1 / 0"])
+def test_a_data_set_that_cannot_be_loaded_costs_the_others_nothing(
+    bench: Bench, tmp_path: Path, file: str
+) -> None:
+    (tmp_path / "bad.py").write_text(file)
+    code, out, err = bench("run", "-m", "empty", "-d", "./bad.py", "-d", "./rings.py", "--json")
+    assert code == 4
+    done, failed = json.loads(out)
+    assert (done["dataset"], done["cases"]) == ("rings", {"ok": 2})
+    assert (failed["method"], failed["dataset"]) == ("empty", "./bad.py")
+    assert err.count("bad.py") >= 1
+    code, out, err = bench("run", "-m", "empty", "-d", "./bad.py", "-d", "bad.py")
+    assert (code, out) == (2, "")
+    assert "bad.py" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("-d", "ringz"), "ringz"),
+        (("-d", "./rings.py[sice=3]"), "sice"),
+        (("-d", "lge", "--data-root", "."), "'NAME[data_root=FOLDER]'"),
+        (("-d", "lge", "--split", "rings.json"), "--split is of one data set"),
+    ],
+)
+def test_what_does_not_fit_several_data_sets_is_said_before_a_run_starts(
+    bench: Bench, tmp_path: Path, words: tuple[str, ...], says: str
+) -> None:
+    code, out, err = bench("run", "-m", "empty", "-d", "./rings.py", *words)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert not list((tmp_path / "runs").glob("rings/*"))
+
+
 def test_a_method_is_described_with_its_deviations_and_its_choices(bench: Bench) -> None:
     code, out, _ = bench("list", "nnunet")
     assert code == 0

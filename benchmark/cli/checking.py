@@ -98,7 +98,7 @@ def check_command(
     from ..drift.markdown import markdown as markdown_of
     from ..drift.wording import exit_code
     from ..gate import again, compared, rescored, tolerances_of
-    from .running import parse_seeds
+    from .matrix import parse_seeds
 
     _fit(paths, method, dataset, seeds, runs, engine=engine)
     hosted = on_github(os.environ) if github is None else github

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import BenchError, DataError, PluginError, UsageError
+from ..errors import BenchError, DataError, UsageError
 from ..limits import TIMEOUT
 from ._options import (
     AsJson,
     DataRoot,
-    Dataset,
     Device,
     Jobs,
     Memory,
@@ -28,13 +27,12 @@ from ._options import (
     limits_of,
 )
 from ._shared import TerminalReporter, complain, echo_json, line
+from .matrix import expanded, parse_seeds, title
 
 if TYPE_CHECKING:
-    from ..limits import Limits
-    from ..plan import RunRequest
     from ..replies import RunResult
 
-__all__ = ["parse_seeds", "rerun_command", "run_command"]
+__all__ = ["rerun_command", "run_command"]
 
 NOTHING_MEASURED = 3
 FAILED_CASES = 4
@@ -47,7 +45,15 @@ def run_command(
             "--method", "-m", help="NAME, 'NAME[key=value,...]' or FILE.py; may be repeated."
         ),
     ],
-    dataset: Dataset = "lge",
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="NAME or 'NAME[key=value,...]', by default lge; may be "
+            "repeated: each method on each data set.",
+        ),
+    ] = None,
     data_root: DataRoot = None,
     settings: Annotated[
         list[str] | None,
@@ -75,7 +81,7 @@ def run_command(
     scheduler: Scheduler = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train, predict and score methods on a data set.
+    """Train, predict and score methods on data sets.
 
     What is already there is not done again; what was interrupted goes on. Each run has a process
     of its own: a case that crashes it, hangs or fills the memory is an error of that case.
@@ -87,7 +93,7 @@ def run_command(
 
     request = RunRequest(
         method="",
-        dataset=dataset,
+        dataset="",
         settings=parse_settings(settings or []),
         dataset_settings={} if data_root is None else {"data_root": str(data_root)},
         profile=profile,
@@ -100,17 +106,19 @@ def run_command(
     )
     reporter = TerminalReporter(quiet=as_json)
     limits = limits_of(timeout, train_timeout, memory)
-    requests, failures = _expanded(request, method, parse_seeds(seeds), folds, limits)
+    requests, failures = expanded(
+        request, method, dataset or ["lge"], parse_seeds(seeds), folds, limits
+    )
     results: list[RunResult] = []
     count = len(requests)
     if scheduler is not None or (jobs or 1) > 1:
         with _told_of_interrupt():
-            results, failed_runs = spread(requests, limits, scheduler, jobs, reporter, _title)
+            results, failed_runs = spread(requests, limits, scheduler, jobs, reporter, title)
         failures += failed_runs
         requests = []
     for number, one in enumerate(requests, 1):
         if len(requests) > 1:
-            reporter.note(f"[{number}/{len(requests)}] {_title(one)}")
+            reporter.note(f"[{number}/{len(requests)}] {title(one)}")
         try:
             with _told_of_interrupt():
                 results.append(contained(one, limits, reporter))
@@ -121,7 +129,7 @@ def run_command(
                 raise
             # one method that cannot be trained must not cost the results of the others
             failures.append((one, error))
-            complain(_title(one), error)
+            complain(title(one), error)
     if not results:
         count = count or len(failures)
         raise DataError(f"None of the {count} runs could be done.", "See above.")
@@ -183,59 +191,6 @@ def rerun_command(
         raise typer.Exit(1)
 
 
-def _expanded(
-    request: RunRequest, methods: list[str], seeds: list[int], folds: int | None, limits: Limits
-) -> tuple[list[RunRequest], list[tuple[RunRequest, BenchError]]]:
-    """Every run; and the methods that cannot be loaded beside others, with why."""
-    from ..driving import asking
-    from ..experiment import expand
-
-    lost: list[tuple[RunRequest, BenchError]] = []
-    with asking(limits) as asked:
-
-        def ask(step: str, one: RunRequest) -> Any:
-            if step == "trains" and len(methods) == len(seeds) == 1:
-                return True  # nothing depends on it: the run itself loads the method
-            try:
-                return asked(step, one)
-            except PluginError as error:
-                lost.append((one, error))
-                raise
-
-        while True:
-            try:
-                return expand(request, methods, seeds, folds, ask), lost
-            except PluginError as error:
-                broken = lost[-1][0].method
-                methods = [m for m in methods if m != broken]
-                if not methods:
-                    raise
-                complain(f"{broken} on {request.dataset}", error)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """How many seeds, or which.
-
-    Raises:
-        UsageError: It is neither a number nor a list of numbers.
-    """
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(f"--seeds {text!r}: not a number or a list of numbers.",
-                         "Write --seeds 3 or --seeds 3,7,11.") from None  # fmt: skip
-    if "," in text:
-        return numbers
-    if not 1 <= numbers[0] <= 1000:
-        raise UsageError(f"--seeds {text}: there must be 1 to 1000 seeds.")
-    return list(range(numbers[0]))
-
-
-def _title(request: RunRequest) -> str:
-    fold = "" if request.fold is None else f", fold {request.fold} of {request.folds}"
-    return f"{request.method} on {request.dataset}, seed {request.seed}{fold}"
-
-
 def _as_json(result: RunResult) -> dict[str, Any]:
     return {
         "run": str(result.path),
@@ -263,7 +218,11 @@ def _report(results: list[RunResult]) -> None:
         missing = result.cases.get("no_prediction")
         if missing:
             line(f"no prediction: {name}: {missing} {of}, counted as the worst", error=True)
-    print_board(read_runs([r.path for r in results], levels=["volume"]))
+    of_dataset: dict[str, list[Path]] = {}
+    for result in results:
+        of_dataset.setdefault(result.record.dataset.name, []).append(result.path)
+    for paths in of_dataset.values():
+        print_board(read_runs(paths, levels=["volume"]))
     for result in results:
         state = "already there" if result.cached else f"{result.record.totals['seconds']:.0f} s"
         line(f"{result.path}  ({state})")
