@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from .clinical import insertion_of
 from .contours.filling import outlined
@@ -12,9 +11,9 @@ from .errors import DataError
 from .metrics.probabilities import Probabilities
 from .relaxation import map_of
 from .scoring import ScoreTask
-from .types import Case, Contour, Labels, Region, Study
+from .types import Case, Contour, Labels, Region
 
-__all__ = ["SIDES", "extent", "task_of"]
+__all__ = ["SIDES", "task_of"]
 
 #: The sides of a task that clinical features are given of.
 SIDES = frozenset({"reference", "compared"})
@@ -22,13 +21,6 @@ _REASONS: Mapping[str, Literal["error", "not_applicable"]] = {
     "error": "error",
     "not_applicable": "not_applicable",
 }
-
-
-def extent(study: Study) -> dict[str, Any]:
-    """The field of view: its diagonal in mm is what a missed surface costs under ``worst_case``."""
-    target = study.target
-    size = [n * s for n, s in zip(target.shape, target.spacing, strict=True)]
-    return {"diagonal_mm": math.hypot(*size), "slices": target.shape[0]}
 
 
 def task_of(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .answers import checked_prediction, file_names, write_answer
-from .case_task import extent
 from .contained import Contained
 from .contours.filling import MADE, OUTLINED
 from .errors import BenchError, DataError, NoPredictionError, PluginError
@@ -22,7 +21,7 @@ from .usable import untrainable
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["finish_predictions", "give_up", "loaded_method",
+__all__ = ["extent", "finish_predictions", "give_up", "loaded_method",
            "predict_case", "prediction_key", "row_of", "rows_of", "standing",
            "unpredicted"]  # fmt: skip
 
@@ -219,6 +218,13 @@ def predict_case(
     plan.folder.check_holder(holder)
     write_json(plan.folder.case_file("predictions", case_id, ".json"), row)
     return row
+
+
+def extent(study: Study) -> dict[str, Any]:
+    """The field of view: its diagonal in mm is what a missed surface costs under ``worst_case``."""
+    target = study.target
+    size = [n * s for n, s in zip(target.shape, target.spacing, strict=True)]
+    return {"diagonal_mm": math.hypot(*size), "slices": target.shape[0]}
 
 
 def _answered(

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from .case_task import extent, task_of
+from .case_task import task_of
 from .contours.files import read_contours
 from .drift.engine import check_engine
 from .drift.frozen import FrozenCase, frozen_path, read_frozen
@@ -29,6 +29,7 @@ from .freezing import freeze, stored_predictions
 from .metrics.cards import contour_cards, select
 from .plan import resolve
 from .plugins import Dataset
+from .predicted import extent
 from .progress import Reporter
 from .provenance import provenance
 from .record import DatasetRecord, RunRecord
