@@ -28,7 +28,8 @@ from .store import RunFolder, write_json
 if TYPE_CHECKING:
     from .plan import RunRequest
 
-__all__ = ["FAILURE", "Executor", "Here", "asking", "contained", "drive"]
+__all__ = ["FAILURE", "Executor", "Here", "asking", "contained", "contained_within",
+           "drive"]  # fmt: skip
 
 #: What a run that could not be done leaves; removed when it is.
 FAILURE = "failure.json"
@@ -83,6 +84,11 @@ def contained(request: RunRequest, limits: Limits, reporter: Reporter) -> RunRes
     """:func:`drive` a run in children of its own."""
     with Here(limits, reporter) as here:
         return drive(request, here, reporter)
+
+
+def contained_within(limits: Limits) -> Callable[[RunRequest, Reporter], RunResult]:
+    """:func:`contained` for those who do runs without knowing of limits."""
+    return lambda request, reporter: contained(request, limits, reporter)
 
 
 @contextmanager

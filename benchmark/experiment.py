@@ -15,8 +15,8 @@ from .metrics.definition import card_key
 from .plan import RunRequest
 from .progress import Reporter
 from .record import RunRecord
-from .replies import names_of, yes_of
-from .runner import RunResult, run
+from .replies import RunResult, names_of, yes_of
+from .runner import run as run_here
 from .steps import STEPS
 from .store import write_json
 from .types import Role
@@ -105,7 +105,11 @@ class Rerun:
 
 
 def rerun(
-    path: Path, reporter: Reporter, runs: Path | None = None, data_root: Path | None = None
+    path: Path,
+    reporter: Reporter,
+    runs: Path | None = None,
+    data_root: Path | None = None,
+    run: Callable[[RunRequest, Reporter], RunResult] = run_here,
 ) -> Rerun:
     """Repeat the run that a record describes, from the start, in a folder of its own.
 
@@ -114,6 +118,7 @@ def rerun(
         reporter: Told of the progress.
         runs: Where the repetition's own new folder goes; by default beside the original.
         data_root: Where the data are now, if not where the record says.
+        run: Does the run: by default in this process.
 
     Raises:
         DataError: No record, or no scores beside it.

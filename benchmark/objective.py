@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from .errors import PluginError, UsageError
 from .plan import RunRequest
 from .policies import Policy, case_means
 from .progress import Reporter
-from .runner import RunResult, run
+from .replies import RunResult
 from .table import Quantity, read_runs, select, tidy
 from .trials import Trial
 from .types import Role
@@ -26,7 +26,12 @@ POLICY = Policy.WORST_CASE
 
 
 def tried(
-    trial: Trial, base: RunRequest, quantity: Quantity, seeds: Sequence[int], reporter: Reporter
+    trial: Trial,
+    base: RunRequest,
+    quantity: Quantity,
+    seeds: Sequence[int],
+    reporter: Reporter,
+    run: Callable[[RunRequest, Reporter], RunResult],
 ) -> Trial:
     """``trial``, done or failed.
 
@@ -36,6 +41,7 @@ def tried(
         quantity: What the value is the mean of, seeds averaged within each case.
         seeds: A run each.
         reporter: Told of the progress.
+        run: Does a run.
 
     Raises:
         DataError: What no other parameters would mend: the data, or the disk.

@@ -1,4 +1,4 @@
-"""A run in this very process: what ``bench tune`` and ``bench rerun`` do, and a program may."""
+"""A run in this very process, as a program or a test may do it; ``bench`` itself never does."""
 
 from __future__ import annotations
 

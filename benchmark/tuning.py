@@ -29,6 +29,8 @@ from .plan import Plan, RunRequest, prepare, resolve
 from .plugins import Dataset, Method
 from .progress import Reporter
 from .ranges import Range
+from .replies import RunResult
+from .runner import run as run_here
 from .search_space import search_space
 from .store import RunFolder
 from .suggesting import need_optuna, suggest
@@ -104,7 +106,10 @@ class Study:
 
 
 def tune(
-    request: TuneRequest, reporter: Reporter, after: Callable[[Study], None] = lambda study: None
+    request: TuneRequest,
+    reporter: Reporter,
+    after: Callable[[Study], None] = lambda study: None,
+    run: Callable[[RunRequest, Reporter], RunResult] = run_here,
 ) -> Study:
     """Search, or go on with a search.
 
@@ -115,6 +120,7 @@ def tune(
         request: What is asked.
         reporter: Told of the progress, a line for each trial.
         after: Called after each trial with the search so far.
+        run: Does a run: by default in this process, which a trial that crashes then ends.
 
     Raises:
         BenchError: The request does not fit, or the data do not.
@@ -133,7 +139,7 @@ def tune(
                 break
             trial = ledger.read(len(trials) + 1) or _next(study, trials)
             ledger.keep(trial)
-            trial = tried(trial, study.request.run, study.quantity, seeds, reporter)
+            trial = tried(trial, study.request.run, study.quantity, seeds, reporter, run)
             ledger.keep(trial)
             reporter.note(_said(study, [*trials, trial]))
             after(replace(study, trials=(*trials, trial)))

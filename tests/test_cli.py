@@ -159,6 +159,11 @@ def test_new_check_run_compare_accept_leaderboard(bench: Bench, tmp_path: Path) 
     code, out, _ = bench("rerun", record)
     assert code == 0
     assert "reproduced" in out
+    (tmp_path / "mine.py").write_text("import os\nos._exit(3)")
+    code, out, err = bench("rerun", record)
+    assert (code, out) == (2, "")
+    assert "mine.py' on " in err
+    assert "exit code 3" in err
 
 
 @pytest.mark.parametrize(

@@ -475,6 +475,32 @@ def test_the_exit_codes_are_those_of_other_commands(
     assert "nothing to search in 'otsu'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [
+        ("os._exit(9)", "its process ended itself with exit code 9"),
+        ("time.sleep(600)", "took longer than 3 s"),
+        ("bytearray(10**13)", "MemoryError"),
+    ],
+)
+def test_a_trial_that_takes_its_process_down_has_failed_and_the_others_go_on(
+    plugins: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], does: str, says: str
+) -> None:
+    from benchmark.cli._app import app, run_app
+
+    fails = 'raise PluginError("The loss is not finite.", "Lower the shift.")'
+    dial = plugins.file("dial", DIAL.replace(fails, does))
+    words = ["tune", "-m", dial, "-d", plugins.toy(), "--runs", str(tmp_path / "runs"),
+             "--threads", "1", "--device", "cpu", "--trials", "3", "--set", "dizzy=0.85",
+             "--train-timeout", "3", "--memory", "2"]  # fmt: skip
+    assert run_app(app, words) == 4
+    out, err = capsys.readouterr()
+    assert "failed: trial 1: " in err
+    assert says in err
+    assert "trial 3 of 3: scar dice" in err
+    assert "best of 3 trials" in out
+
+
 def test_without_optuna_the_command_says_how_to_install_it(
     dial: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

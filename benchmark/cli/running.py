@@ -162,12 +162,17 @@ def rerun_command(
         Path | None, typer.Option(help="Where the repetition goes; by default beside the run.")
     ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Where the data are now.")] = None,
+    timeout: Timeout = TIMEOUT,
+    train_timeout: TrainTimeout = 0.0,
+    memory: Memory = None,
     as_json: AsJson = False,
 ) -> None:
     """Repeat a recorded run and compare the scores."""
+    from ..driving import contained_within
     from ..experiment import rerun
 
-    done = rerun(record, TerminalReporter(quiet=as_json), runs, data_root)
+    run = contained_within(limits_of(timeout, train_timeout, memory))
+    done = rerun(record, TerminalReporter(quiet=as_json), runs, data_root, run)
     if as_json:
         echo_json(
             {

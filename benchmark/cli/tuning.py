@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._options import AsJson, DataRoot, Dataset, Device, Profile, Runs, Split, Threads
+from ..limits import TIMEOUT
+from ._options import (
+    AsJson,
+    DataRoot,
+    Dataset,
+    Device,
+    Memory,
+    Profile,
+    Runs,
+    Split,
+    Threads,
+    TrainTimeout,
+    limits_of,
+)
 from ._shared import TerminalReporter, columns, echo_json, line
 from .running import FAILED_CASES, NOTHING_MEASURED
 
@@ -54,6 +67,8 @@ def tune_command(
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds after which no further trial is started.")
     ] = None,
+    train_timeout: TrainTimeout = 0.0,
+    memory: Memory = None,
     split: Split = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -63,8 +78,10 @@ def tune_command(
     """Search for a method's best parameters.
 
     Bayesian optimisation with a Gaussian process. Trials are trained on the train cases and scored
-    on the validation cases; no test case is opened. The same command goes on with a search.
+    on the validation cases; no test case is opened. The same command goes on with a search. A trial
+    that crashes, fills the memory or takes too long has failed, and the others go on.
     """
+    from ..driving import contained_within
     from ..parameters import parse_settings
     from ..plan import RunRequest
     from ..search_space import parse_space
@@ -93,7 +110,8 @@ def tune_command(
         timeout=timeout,
     )
     reporter = TerminalReporter(quiet=as_json)
-    study = tune(request, reporter, partial(write_files, importance=False))
+    run = contained_within(limits_of(TIMEOUT, train_timeout, memory))
+    study = tune(request, reporter, partial(write_files, importance=False), run)
     write_files(study)
     pictures = _draw(study)
     if as_json:
