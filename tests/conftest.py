@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -113,6 +114,22 @@ class RunMaker:
         write_table(folder / "features.parquet", arrow_schema(FEATURES), features)
         RunRecord.model_validate(whole).save(folder)
         return folder
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[Callable[[str], Any]]:
+    """A function that imports a script of ``benchmarks``, which find each other by their folder."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    before, environment = set(sys.modules), dict(os.environ)
+    sys.path.insert(0, str(folder))
+    yield importlib.import_module
+    sys.path.remove(str(folder))
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if Path(file).parent == folder:
+            del sys.modules[name]
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 @pytest.fixture

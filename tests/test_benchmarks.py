@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,21 +19,6 @@ EMIDEC = Path(
 SPACING = (10.0, 1.25, 1.5)
 #: What other packages warn about when they are imported or shown an empty mask.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module")
-def scripts():
-    """A function that imports one of the scripts, which find each other by their folder."""
-    before, environment = set(sys.modules), dict(os.environ)
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    yield importlib.import_module
-    sys.path.remove(str(ROOT / "benchmarks"))
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if Path(file).parent == ROOT / "benchmarks":
-            del sys.modules[name]
-    os.environ.clear()
-    os.environ.update(environment)
 
 
 @pytest.fixture(autouse=True)

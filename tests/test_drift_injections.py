@@ -1,7 +1,5 @@
 """The regressions that the drift benchmark injects are what they are called."""
 
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +12,6 @@ from benchmark.record import RunRecord
 from benchmark.results import Run
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def drift():
-    """A function that imports one of the scripts, which find each other by their folder."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS))
-    yield importlib.import_module
-    sys.path.remove(str(BENCHMARKS))
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if Path(file).parent == BENCHMARKS:
-            del sys.modules[name]
 
 
 def run_of(dice, statuses, hd95):
@@ -67,32 +52,36 @@ def value(run, case, metric="dice"):
     return run.scores.set_index(["case", "metric"]).loc[(case, metric)]
 
 
-def test_a_loss_of_all_cases_is_the_same_for_each(drift):
-    lose = drift("drift_injections").lose
+def test_a_loss_of_all_cases_is_the_same_for_each(scripts):
+    lose = scripts("drift_injections").lose
     values = np.array([[0.5, 0.7, 0.9]])
     found = lose(values, 0.02, np.array([2, 0, 1]), 3)
     np.testing.assert_allclose(found, [[0.48, 0.68, 0.88]], atol=1e-15)
     np.testing.assert_array_equal(values, [[0.5, 0.7, 0.9]])
 
 
-def test_a_loss_of_one_case_has_the_same_mean(drift):
-    found = drift("drift_injections").lose(np.array([[0.5, 0.7, 0.9]]), 0.1, np.array([1, 0, 2]), 1)
+def test_a_loss_of_one_case_has_the_same_mean(scripts):
+    found = scripts("drift_injections").lose(
+        np.array([[0.5, 0.7, 0.9]]), 0.1, np.array([1, 0, 2]), 1
+    )
     np.testing.assert_allclose(found, [[0.5, 0.4, 0.9]], atol=1e-15)
 
 
-def test_what_a_case_has_not_to_lose_goes_on_to_the_next(drift):
-    found = drift("drift_injections").lose(np.array([[0.1, 0.7, 0.9]]), 0.1, np.array([0, 2, 1]), 1)
+def test_what_a_case_has_not_to_lose_goes_on_to_the_next(scripts):
+    found = scripts("drift_injections").lose(
+        np.array([[0.1, 0.7, 0.9]]), 0.1, np.array([0, 2, 1]), 1
+    )
     np.testing.assert_allclose(found, [[0.0, 0.7, 0.7]], atol=1e-15)
 
 
 # A busy machine is no fault of the generator's.
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), loss=st.floats(0, 0.3), cases=st.integers(1, 8))
-def test_a_loss_lowers_the_mean_by_just_that_or_by_all_there_is(drift, seed, loss, cases):
+def test_a_loss_lowers_the_mean_by_just_that_or_by_all_there_is(scripts, seed, loss, cases):
     rng = np.random.default_rng(seed)
     values = rng.random((2, 3, cases))
     order = rng.random((2, cases)).argsort(axis=1)
-    found = drift("drift_injections").lose(values, loss, order, int(rng.integers(1, cases + 1)))
+    found = scripts("drift_injections").lose(values, loss, order, int(rng.integers(1, cases + 1)))
     assert (found >= 0).all()
     assert (found <= values).all()
     lost = values.mean(axis=-1) - found.mean(axis=-1)
@@ -100,8 +89,8 @@ def test_a_loss_lowers_the_mean_by_just_that_or_by_all_there_is(drift, seed, los
 
 
 @pytest.mark.parametrize("status", ["error", "no_prediction"])
-def test_a_failed_case_has_no_value_and_a_worst_one(drift, run, status):
-    found = drift("drift_injections").undone(run, "a", status)
+def test_a_failed_case_has_no_value_and_a_worst_one(scripts, run, status):
+    found = scripts("drift_injections").undone(run, "a", status)
     for metric, worst in (("dice", 0.0), ("hd95", 300.0)):
         row = value(found, "a", metric)
         assert (np.isnan(row["value"]), row["status"], row["worst"]) == (True, status, worst)
@@ -110,30 +99,30 @@ def test_a_failed_case_has_no_value_and_a_worst_one(drift, run, status):
     assert value(run, "a")["value"] == 0.8
 
 
-def test_a_case_where_nothing_is_found_has_overlap_0_and_no_distance(drift, run):
-    found = drift("drift_injections").undone(run, "a", "pred_empty")
+def test_a_case_where_nothing_is_found_has_overlap_0_and_no_distance(scripts, run):
+    found = scripts("drift_injections").undone(run, "a", "pred_empty")
     assert value(found, "a")["value"] == 0.0
     assert np.isnan(value(found, "a", "hd95")["value"])
     assert set(found.scores["status"][found.scores["case"] == "a"]) == {"pred_empty"}
-    untouched = drift("drift_injections").undone(run, "b", "pred_empty")
+    untouched = scripts("drift_injections").undone(run, "b", "pred_empty")
     assert value(untouched, "b")["status"] == "both_empty"
 
 
-def test_a_dropped_case_is_nowhere(drift, run):
-    found = drift("drift_injections").dropped(run, "c")
+def test_a_dropped_case_is_nowhere(scripts, run):
+    found = scripts("drift_injections").dropped(run, "c")
     assert set(found.cases["case"]) == set(found.scores["case"]) == {"a", "b"}
 
 
-def test_a_false_alarm_is_one_in_hearts_without_scar_alone(drift, run):
-    false_alarm = drift("drift_injections").false_alarm
+def test_a_false_alarm_is_one_in_hearts_without_scar_alone(scripts, run):
+    false_alarm = scripts("drift_injections").false_alarm
     row = value(false_alarm(run, "b"), "b")
     assert (row["status"], row["worst"], np.isnan(row["value"])) == ("ref_empty", 0.0, True)
     assert value(false_alarm(run, "b"), "b", "hd95")["worst"] == 500.0
     pd.testing.assert_frame_equal(false_alarm(run, "a").scores, run.scores, check_dtype=False)
 
 
-def test_facts_of_a_run_are_changed_and_nothing_else(drift, run):
-    module = drift("drift_injections")
+def test_facts_of_a_run_are_changed_and_nothing_else(scripts, run):
+    module = scripts("drift_injections")
     cards = module.other_definition(run, "dice").record.metric_cards
     assert cards == {"dice": "0" * 8, "dice_other": "0" * 8, "hd95": "3" * 8}
     assert module.other_data(run).record.dataset.fingerprint == "0" * 64
@@ -141,8 +130,8 @@ def test_facts_of_a_run_are_changed_and_nothing_else(drift, run):
     assert run.record.dataset.fingerprint == "f" * 64
 
 
-def test_costs_are_multiplied_by_themselves(drift, run):
-    module = drift("drift_injections")
+def test_costs_are_multiplied_by_themselves(scripts, run):
+    module = scripts("drift_injections")
     slow, hungry = module.slower(run, 2.0), module.hungrier(run, 1.5)
     assert slow.record.stages["train"] == {"seconds": 20.0, "peak_memory_mb": 100.0, "key": "k"}
     assert slow.record.totals["predict_seconds_per_slice"] == 1.0
@@ -154,8 +143,8 @@ def test_costs_are_multiplied_by_themselves(drift, run):
     assert hungry.record.stages["train"]["seconds"] == 10.0
 
 
-def test_every_event_changes_a_run(drift, run):
-    for name, happens in drift("drift_injections").EVENTS.items():
+def test_every_event_changes_a_run(scripts, run):
+    for name, happens in scripts("drift_injections").EVENTS.items():
         other = happens(run, "a")
         same = (
             other.scores.equals(run.scores)
@@ -165,8 +154,8 @@ def test_every_event_changes_a_run(drift, run):
         assert not same, name
 
 
-def test_a_moved_prediction_loses_what_leaves_the_volume(drift):
-    shifted = drift("drift_real").shifted
+def test_a_moved_prediction_loses_what_leaves_the_volume(scripts):
+    shifted = scripts("drift_real").shifted
     labels = np.array([[[1, 2, 3]]], dtype=np.uint8)
     np.testing.assert_array_equal(shifted(labels, -1, 1), [[[0, 1, 2]]])
     np.testing.assert_array_equal(shifted(labels, -1, -1), [[[2, 3, 0]]])

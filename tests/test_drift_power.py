@@ -3,8 +3,6 @@
 A small, fixed part of ``benchmarks/drift.py``; the whole matrix runs on demand.
 """
 
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +21,6 @@ DICE = Quantity("scar", "dice")
 CASES = 22
 #: Standard deviations of a seed's effect on all cases, and on each case by itself.
 SEED, CASE = 0.001, 0.003
-
-
-@pytest.fixture(scope="module")
-def drift():
-    """A function that imports one of the scripts, which find each other by their folder."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS))
-    yield importlib.import_module
-    sys.path.remove(str(BENCHMARKS))
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if Path(file).parent == BENCHMARKS:
-            del sys.modules[name]
 
 
 def values(rng, seeds):
@@ -112,8 +97,8 @@ def test_a_loss_within_what_seeds_explain_is_not_found_and_no_failure():
     assert verdict(runs_of(table[:3]), runs_of(table[3:] - SEED / 5, 3)) == (Outcome.EQUAL, 0)
 
 
-def test_the_matrix_decides_as_the_gate_does(drift):
-    power, data = drift("drift_power"), drift("drift_data")
+def test_the_matrix_decides_as_the_gate_does(scripts):
+    power, data = scripts("drift_power"), scripts("drift_data")
     table = values(np.random.default_rng(1), 6)
     series = data.Series("d", "m", DICE, tuple(range(6)), tuple(map(str, range(CASES))), table,
                          np.ones_like(table, dtype=bool), True)  # fmt: skip
@@ -134,8 +119,8 @@ def test_the_matrix_decides_as_the_gate_does(drift):
     assert answers == {(True, True), (True, False), (False, True), (False, False)}
 
 
-def test_resamples_without_a_loss_of_the_same_models_find_nothing(drift):
-    power, data = drift("drift_power"), drift("drift_data")
+def test_resamples_without_a_loss_of_the_same_models_find_nothing(scripts):
+    power, data = scripts("drift_power"), scripts("drift_data")
     table = values(np.random.default_rng(1), 3)
     series = data.Series("d", "m", DICE, (0, 1, 2), tuple(map(str, range(CASES))), table,
                          np.ones_like(table, dtype=bool), True)  # fmt: skip
@@ -146,8 +131,8 @@ def test_resamples_without_a_loss_of_the_same_models_find_nothing(drift):
     assert not by_case.any()
 
 
-def test_the_prior_is_found_again_in_made_variances(drift):
-    calibration = drift("drift_calibration")
+def test_the_prior_is_found_again_in_made_variances(scripts):
+    calibration = scripts("drift_calibration")
     rng = np.random.default_rng(0)
     rho = 0.2
     made = []
@@ -159,14 +144,14 @@ def test_the_prior_is_found_again_in_made_variances(drift):
     assert 0.12 < found.rho < 0.3
 
 
-def test_a_spread_by_hand(drift):
-    found = drift("drift_calibration").spread(np.array([[0.0, 1.0], [2.0, 1.0]]))
+def test_a_spread_by_hand(scripts):
+    found = scripts("drift_calibration").spread(np.array([[0.0, 1.0], [2.0, 1.0]]))
     # Means 0.5 and 1.5: variance 0.5. Cases vary by 2 and 0: 1 on average. Two of them.
     assert (found.variance, found.df, found.cases, found.single) == (0.5, 1, 2, 1.0)
     assert (found.widest, found.design) == (2.0, 1.0)
 
 
-def test_the_smallest_loss_lies_between_the_points_of_the_grid(drift):
-    smallest = drift("drift_power").smallest
+def test_the_smallest_loss_lies_between_the_points_of_the_grid(scripts):
+    smallest = scripts("drift_power").smallest
     assert smallest([0.0, 0.6, 1.0], [0.0, 0.01, 0.02], 0.8) == pytest.approx(0.015)
     assert smallest([0.0, 0.3], [0.0, 0.01], 0.8) is None

@@ -7,11 +7,9 @@ mounting is not permitted.
 from __future__ import annotations
 
 import errno
-import importlib
 import json
-import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +28,9 @@ Make = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def hostile() -> Iterator[Any]:
+def hostile(scripts: Callable[[str], Any]) -> Any:
     """The script."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    yield importlib.import_module("hostile")
-    sys.path.remove(str(ROOT / "benchmarks"))
-    sys.modules.pop("hostile", None)
+    return scripts("hostile")
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,6 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="processor time is read from /proc"
 )
-
-
-@pytest.fixture(scope="module")
-def scripts() -> Iterator[Callable[[str], Any]]:
-    """A function that imports one of the scripts, which find each other by their folder."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    yield importlib.import_module
-    sys.path.remove(str(ROOT / "benchmarks"))
-    for name in ("kill", "killing", "timeless"):
-        sys.modules.pop(name, None)
 
 
 def test_a_few_kills_change_nothing() -> None:
