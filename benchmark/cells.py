@@ -26,6 +26,8 @@ def check_cells(packed: Mapping[str, Any]) -> None:
     """
     if missing := [name for name in _MUST if name not in packed["cases"]]:
         raise ValueError(f"cases lacks {', '.join(missing)}")
+    if strange := [name for name, c in packed["cases"].items() if not isinstance(c, list)]:
+        raise ValueError(f"cases.{str(strange[0])[:40]} is no list")
     for name, column in packed["cases"].items():
         for value in column:
             fits = _number(value) if name in _NUMBERS else isinstance(value, str | None)

@@ -245,6 +245,7 @@ def test_paths_within_a_command_tell_nothing_of_their_author(make_run, asked, ke
             "cases.patient holds 'dict'",
         ),
         (lambda run: run["cases"].pop("role"), "cases lacks role"),
+        (lambda run: run["cases"].update(role="test"), "cases.role is no list"),
         (lambda run: run["scores"][0].update(region=["scar"]), "scores.region holds 'list'"),
         (lambda run: run["scores"][0]["values"].__setitem__(0, "0.9"), "scores.values holds '0.9'"),
         (lambda run: run["scores"][0].update(worst={"0": [[1]]}), "scores.worst holds 'list'"),
