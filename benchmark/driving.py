@@ -17,8 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .confined import Confined, Gone, Limits
-from .errors import BenchError, DataError, PluginError
+from .confined import Confined, Limits
+from .errors import BenchError, DataError
+from .gone import Gone, LostProcessError
 from .parameters import parse_spec
 from .progress import Reporter
 from .record import RunRecord
@@ -95,7 +96,7 @@ def contained_within(limits: Limits) -> Callable[[RunRequest, Reporter], RunResu
 def asking(limits: Limits) -> Iterator[Callable[[str, RunRequest], Any]]:
     """For :func:`benchmark.experiment.expand`: asks a child, so that no plugin is loaded here.
 
-    A plugin whose loading ends the child is a :class:`~benchmark.errors.PluginError`.
+    A plugin whose loading ends the child is a :class:`~benchmark.gone.LostProcessError`.
     """
     with Here(limits, Reporter()) as here:
 
@@ -103,7 +104,7 @@ def asking(limits: Limits) -> Iterator[Callable[[str, RunRequest], Any]]:
             try:
                 return here.submit(step, request).result()
             except Gone as gone:
-                raise _plugin_error(request, "while it was loaded", gone, None) from gone
+                raise _lost(request, "while it was loaded", gone, None) from gone
 
         yield ask
 
@@ -126,7 +127,7 @@ def drive(request: RunRequest, executor: Executor, reporter: Reporter) -> RunRes
     try:
         begun = begun_of(executor.submit("begin", request).result())
     except Gone as gone:
-        raise _plugin_error(request, "while it was loaded", gone, None) from gone
+        raise _lost(request, "while it was loaded", gone, None) from gone
     folder = RunFolder(request.runs, begun.dataset, begun.method, begun.key)
     request = replace(request, expected=folder.path.relative_to(request.runs).as_posix())
     with (
@@ -138,7 +139,7 @@ def drive(request: RunRequest, executor: Executor, reporter: Reporter) -> RunRes
             try:
                 executor.submit("train_step", request).result()
             except Gone as gone:
-                raise _plugin_error(request, "in training", gone, folder.path) from gone
+                raise _lost(request, "in training", gone, folder.path, training=True) from gone
         stage("predict")
         waiting = ids_of(_sure(request, executor, folder, "unpredicted"), begun.cases)
         _predict(request, executor, reporter, waiting)
@@ -206,14 +207,17 @@ def _sure(request: RunRequest, executor: Executor, folder: RunFolder, step: str,
     try:
         return executor.submit(step, request, *args).result()
     except Gone as gone:
-        raise _plugin_error(request, f"in {step}", gone, folder.path) from gone
+        raise _lost(request, f"in {step}", gone, folder.path) from gone
 
 
-def _plugin_error(request: RunRequest, where: str, gone: Gone, path: Path | None) -> PluginError:
+def _lost(
+    request: RunRequest, where: str, gone: Gone, path: Path | None, *, training: bool = False
+) -> LostProcessError:
     log = path / "plugin.log" if path else gone.log
     fix = f"What it printed is in {log}." if log and Path(log).is_file() else ""
     what = f"{request.method!r} on " if request.method else "The data set "
-    return PluginError(f"{what}{request.dataset!r} ended {where}: {gone.reason}.", fix)
+    problem = f"{what}{request.dataset!r} ended {where}: {gone.reason}."
+    return LostProcessError(problem, fix, training)
 
 
 def _each(
@@ -258,7 +262,7 @@ def _give_up(request: RunRequest, executor: Executor, case: str, gone: Gone) -> 
             row_of(executor.submit("give_up", request, case, *told).result())
         except Gone as again:  # reading the case may be what does it
             if not read:
-                raise _plugin_error(request, f"after case {case!r}", again, None) from again
+                raise _lost(request, f"after case {case!r}", again, None) from again
         else:
             return
 
@@ -278,6 +282,6 @@ def _score(
             except Gone as gone:
                 # Better no table than one with a passing fault in it.
                 where = f"while case {case!r} was scored"
-                raise _plugin_error(request, where, gone, folder.path) from gone
+                raise _lost(request, where, gone, folder.path) from gone
             advance(case)
     return seconds

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Gone"]
+from .errors import PluginError
+
+__all__ = ["Gone", "LostProcessError"]
 
 
 class Gone(Exception):  # noqa: N818  # it is no error of ours
@@ -23,3 +25,15 @@ class Gone(Exception):  # noqa: N818  # it is no error of ours
         self.seconds = seconds
         self.memory_mb = memory_mb
         self.log = log
+
+
+class LostProcessError(PluginError):
+    """A plugin took its process down, where no case can be blamed for it.
+
+    Attributes:
+        training: It was at training, and nothing else.
+    """
+
+    def __init__(self, problem: str, fix: str = "", training: bool = False) -> None:
+        super().__init__(problem, fix)
+        self.training = training

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from .averages import means
-from .errors import PluginError, UsageError
+from .errors import DataError, PluginError, UsageError
+from .gone import LostProcessError
 from .plan import RunRequest
 from .policies import Policy, case_means
 from .progress import Reporter
@@ -44,7 +45,8 @@ def tried(
         run: Does a run.
 
     Raises:
-        DataError: What no other parameters would mend: the data, or the disk.
+        DataError: What no other parameters would mend: the data, the disk, or the loss of a process
+            that did not train.
     """
     started = time.monotonic()
     settings = {**base.settings, **trial.parameters}
@@ -55,6 +57,10 @@ def tried(
             _whole(results[-1])
         value, cases = _value(quantity, results)
         outcome: dict[str, Any] = {"state": "done", "value": value, "cases": cases}
+    except LostProcessError as error:
+        if not error.training:  # so it is not the parameters' doing
+            raise DataError(error.problem, error.fix) from error
+        outcome = {"state": "failed", "reason": str(error)}
     # The parameters' fault; a DataError is nobody's who could be tried with others.
     except (PluginError, UsageError) as error:
         outcome = {"state": "failed", "reason": str(error)}

@@ -115,6 +115,7 @@ def tune(
 
     A trial that cannot be trained or predicted is a failed one, with its reason; the others go on.
     What is wrong with data, disk or the request ends the search, and the trial is tried again.
+    The plugins are loaded, and the cases read, in this process.
 
     Args:
         request: What is asked.

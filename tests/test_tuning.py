@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import UsageError
+from benchmark.errors import DataError, UsageError
 from benchmark.experiment import rerun
+from benchmark.gone import LostProcessError
 from benchmark.plan import RunRequest, prepare
 from benchmark.progress import Reporter
 from benchmark.results import find_runs
@@ -476,15 +478,24 @@ def test_the_exit_codes_are_those_of_other_commands(
 
 
 @pytest.mark.parametrize(
-    ("does", "says"),
+    ("does", "limit", "says"),
     [
-        ("os._exit(9)", "its process ended itself with exit code 9"),
-        ("time.sleep(600)", "took longer than 3 s"),
-        ("bytearray(10**13)", "MemoryError"),
+        ("os._exit(9)", "--train-timeout=60", "its process ended itself with exit code 9"),
+        ("time.sleep(600)", "--train-timeout=3", "took longer than 3 s"),
+        (
+            "held = [(time.sleep(0.05), bytearray(b'1' * 10**8)) for _ in range(60)]",
+            "--memory=1",
+            "memory|MemoryError",
+        ),
     ],
 )
 def test_a_trial_that_takes_its_process_down_has_failed_and_the_others_go_on(
-    plugins: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], does: str, says: str
+    plugins: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    does: str,
+    limit: str,
+    says: str,
 ) -> None:
     from benchmark.cli._app import app, run_app
 
@@ -492,13 +503,34 @@ def test_a_trial_that_takes_its_process_down_has_failed_and_the_others_go_on(
     dial = plugins.file("dial", DIAL.replace(fails, does))
     words = ["tune", "-m", dial, "-d", plugins.toy(), "--runs", str(tmp_path / "runs"),
              "--threads", "1", "--device", "cpu", "--trials", "3", "--set", "dizzy=0.85",
-             "--train-timeout", "3", "--memory", "2"]  # fmt: skip
+             limit]  # fmt: skip
     assert run_app(app, words) == 4
     out, err = capsys.readouterr()
     assert "failed: trial 1: " in err
-    assert says in err
+    assert re.search(says, err)
+    assert "remove its file in " in err
     assert "trial 3 of 3: scar dice" in err
     assert "best of 3 trials" in out
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_process_that_is_lost_elsewhere_than_in_training_ends_the_search(
+    search: Callable[..., Study], dial: str, plugins: Any, tmp_path: Path, training: bool
+) -> None:
+    asked = RunRequest(dial, plugins.toy(), runs=tmp_path / "runs", threads=1, device="cpu")
+
+    def run(request: RunRequest, reporter: Reporter) -> Any:
+        raise LostProcessError("It ended.", training=training)
+
+    if training:  # it may be what the parameters ask for: the next ones may not
+        study = tune(TuneRequest(asked, trials=2), Lines(), run=run)
+        assert [(t.state, t.reason) for t in study.trials] == [("failed", "It ended.")] * 2
+        return
+    with pytest.raises(DataError, match="It ended"):
+        tune(TuneRequest(asked, trials=2), Lines(), run=run)
+    (trial,) = (tmp_path / "runs").rglob("trials/*.json")
+    assert json.loads(trial.read_text())["state"] == "running"  # so it is tried again
+    assert [t.state for t in search(trials=2).trials] == ["done", "done"]
 
 
 def test_without_optuna_the_command_says_how_to_install_it(

@@ -19,6 +19,7 @@ from ._options import (
     Runs,
     Split,
     Threads,
+    Timeout,
     TrainTimeout,
     limits_of,
 )
@@ -67,6 +68,7 @@ def tune_command(
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds after which no further trial is started.")
     ] = None,
+    case_timeout: Timeout = TIMEOUT,
     train_timeout: TrainTimeout = 0.0,
     memory: Memory = None,
     split: Split = None,
@@ -79,7 +81,8 @@ def tune_command(
 
     Bayesian optimisation with a Gaussian process. Trials are trained on the train cases and scored
     on the validation cases; no test case is opened. The same command goes on with a search. A trial
-    that crashes, fills the memory or takes too long has failed, and the others go on.
+    whose training or prediction crashes, fills the memory or takes longer than it may has failed,
+    and the others go on.
     """
     from ..driving import contained_within
     from ..parameters import parse_settings
@@ -110,7 +113,7 @@ def tune_command(
         timeout=timeout,
     )
     reporter = TerminalReporter(quiet=as_json)
-    run = contained_within(limits_of(TIMEOUT, train_timeout, memory))
+    run = contained_within(limits_of(case_timeout, train_timeout, memory))
     study = tune(request, reporter, partial(write_files, importance=False), run)
     write_files(study)
     pictures = _draw(study)
@@ -144,6 +147,9 @@ def _report(study: Study, pictures: list[Path]) -> None:
     best = study.best
     for trial in study.failed:
         line(f"failed: trial {trial.number}: {trial.reason}", error=True)
+    if study.failed:
+        line(f"To have a failed trial tried again, remove its file in {study.path / 'trials'}.",
+             error=True)  # fmt: skip
     if best is None:
         line(f"No trial has a value. {study.path}")
         return
