@@ -35,7 +35,7 @@ __all__ = ["Confined", "Gone", "Limits"]
 
 #: Steps in which a method's code computes; what they leave behind is kept out of the others.
 _TOUCHING = ("train_step", "predict_step")
-_ASKING = ("parameters", "trains")
+_ASKING = ("parameters", "trains", "opens")
 _SCORING = ("unscored", "score_step", "finish")
 
 

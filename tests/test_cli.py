@@ -763,6 +763,49 @@ def test_a_data_set_that_cannot_be_loaded_costs_the_others_nothing(
     assert "bad.py" in err
 
 
+def test_what_does_not_fit_one_data_set_costs_the_others_nothing(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Which folds there can be hangs on the patients."""
+    text = (tmp_path / "rings.py").read_text()
+    assert ', "d": "test"' in text
+    (tmp_path / "few.py").write_text(text.replace(', "d": "test"', ""))
+    (tmp_path / "last.py").write_text(text)
+    for more in ((), ("--jobs", "2")):
+        code, out, err = bench("run", "-m", "empty", "-d", "./rings.py", "-d", "./few.py", "-d",
+                               "./last.py", "--folds", "4", "--json", *more)  # fmt: skip
+        assert code == 4, err
+        came = [(one["dataset"], one["fold"], "error" in one) for one in json.loads(out)]
+        whole = [(name, fold, False) for name in ("rings", "last") for fold in range(4)]
+        assert came == [*whole, *(("./few.py", fold, True) for fold in range(4))]
+        assert "patient" in err
+
+
+def test_two_data_sets_of_one_name_are_refused(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "rings.py").write_text((tmp_path / "rings.py").read_text())
+    code, out, err = bench("run", "-m", "empty", "-d", "./rings.py", "-d", "more/rings.py")
+    assert (code, out) == (2, "")
+    assert "'./rings.py' and 'more/rings.py' are both called 'rings'" in err
+
+
+def test_a_method_that_answers_rubbish_when_asked_costs_the_others_nothing(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.py").write_text("1 / 0")
+    body = "return None\n\n    trains = property(lambda self: 'maybe')"
+    (tmp_path / "odd.py").write_text(METHOD.format(body=body))
+    code, out, err = bench("run", "-m", "./bad.py", "-m", "./odd.py", "-m", "empty", "-d",
+                           "./rings.py", "--seeds", "2", "--json")  # fmt: skip
+    assert code == 4
+    came = [(one["method"], one["seed"], "error" in one) for one in json.loads(out)]
+    assert came == [
+        ("empty", 0, False), ("./bad.py", 0, True), ("./bad.py", 1, True),
+        ("./odd.py", 0, True), ("./odd.py", 1, True),
+    ]  # fmt: skip
+    assert err.count("error: ") == 2
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

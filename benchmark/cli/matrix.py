@@ -42,7 +42,11 @@ def expanded(
             _check_common(request)
             datasets, lost = _opened(request, methods, datasets, ask)
         runs, broken = _of_methods(request, methods, datasets, seeds, folds, ask)
-    return [replace(one, dataset=name) for name in datasets for one in runs], lost + broken
+    return (
+        [replace(one, dataset=name) for name in datasets for one in runs],
+        [(replace(one, seed=seed, fold=fold, folds=folds), error) for one, error in lost + broken
+         for seed in seeds for fold in (range(folds) if folds else [None])],
+    )  # fmt: skip
 
 
 def _check_common(request: RunRequest) -> None:
@@ -63,18 +67,28 @@ def _opened(
     request: RunRequest, methods: Sequence[str], datasets: Sequence[str], ask: Ask
 ) -> tuple[list[str], Lost]:
     """The data sets that can be loaded, and the runs on the others."""
-    found: list[str] = []
+    from ..parameters import parse_spec
+    from ..registry import find
+
+    found: dict[str, str] = {}
     lost: Lost = []
-    for name in datasets:
+    for spec in datasets:
         try:
-            ask("opens", replace(request, dataset=name))
-            found.append(name)
+            ask("opens", replace(request, dataset=spec))
         except PluginError as error:
-            lost += [(replace(request, method=one, dataset=name), error) for one in methods]
-            if not found and name == datasets[-1]:
+            lost += [(replace(request, method=one, dataset=spec), error) for one in methods]
+            if not found and spec == datasets[-1]:
                 raise
-            complain(name, error)
-    return found, lost
+            complain(spec, error)
+            continue
+        name = find("datasets", parse_spec(spec).name).name
+        if name in found:
+            raise UsageError(
+                f"{found[name]!r} and {spec!r} are both called {name!r}, and share its tables.",
+                "Give each a command, and --runs, of its own.",
+            )
+        found[name] = spec
+    return list(found.values()), lost
 
 
 def _of_methods(
@@ -95,17 +109,14 @@ def _of_methods(
     def ask(step: str, one: RunRequest) -> Any:
         if step == "trains" and len(methods) == len(seeds) == 1:
             return True  # nothing depends on it: the run itself loads the method
-        try:
-            return asked(step, one)
-        except PluginError:
-            failed.append(one.method)
-            raise
+        failed[:] = [one.method]  # should what it answers be none
+        return asked(step, one)
 
     while True:
         try:
             return expand(request, methods, seeds, folds, ask), lost
         except PluginError as error:
-            broken = failed[-1]
+            (broken,) = failed
             lost += [(replace(request, method=broken, dataset=name), error) for name in datasets]
             methods = [m for m in methods if m != broken]
             if not methods:

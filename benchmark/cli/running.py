@@ -110,7 +110,8 @@ def run_command(
         request, method, dataset or ["lge"], parse_seeds(seeds), folds, limits
     )
     results: list[RunResult] = []
-    count = len(requests)
+    count = len(requests) + len(failures)
+    alone = len({one.dataset for one in requests}) == 1
     if scheduler is not None or (jobs or 1) > 1:
         with _told_of_interrupt():
             results, failed_runs = spread(requests, limits, scheduler, jobs, reporter, title)
@@ -122,16 +123,14 @@ def run_command(
         try:
             with _told_of_interrupt():
                 results.append(contained(one, limits, reporter))
-        except UsageError:
-            raise  # what does not fit one run is unlikely to fit the next
         except BenchError as error:
-            if len(requests) == 1 and not failures:
+            # what does not fit one run on a data set is unlikely to fit the next
+            if (alone and isinstance(error, UsageError)) or (len(requests) == 1 and not failures):
                 raise
             # one method that cannot be trained must not cost the results of the others
             failures.append((one, error))
             complain(title(one), error)
     if not results:
-        count = count or len(failures)
         raise DataError(f"None of the {count} runs could be done.", "See above.")
     if as_json:
         failed = [{"method": one.method, "dataset": one.dataset, "seed": one.seed,
@@ -180,10 +179,13 @@ def rerun_command(
                 "differing_rows": done.differing,
                 "largest_difference": done.largest,
                 "changed": done.changed,
+                "errors": dict(done.result.errors),
                 "run": done.result.path,
             }
         )
     else:
+        for case_id, message in done.result.errors.items():
+            line(f"error: case {case_id}: {message}", error=True)
         for name, (then, now) in done.changed.items():
             line(f"changed: {name}: {then} -> {now}")
         if done.reproduced:
@@ -214,19 +216,20 @@ def _report(results: list[RunResult]) -> None:
     from ..table import read_runs
     from .tables import print_board
 
+    datasets = list(dict.fromkeys(result.record.dataset.name for result in results))
     for result in results:
-        for case_id, message in result.errors.items():
-            line(f"error: {result.record.method.name}: case {case_id}: {message}", error=True)
         name, of = result.record.method.name, f"of {sum(result.cases.values())} cases"
+        if len(datasets) > 1:
+            name += f" on {result.record.dataset.name}"
+        for case_id, message in result.errors.items():
+            line(f"error: {name}: case {case_id}: {message}", error=True)
         for reason, count in result.excluded.items():
             line(f"not applicable: {name}: {count} {of}: {reason}", error=True)
         missing = result.cases.get("no_prediction")
         if missing:
             line(f"no prediction: {name}: {missing} {of}, counted as the worst", error=True)
-    of_dataset: dict[str, list[Path]] = {}
-    for result in results:
-        of_dataset.setdefault(result.record.dataset.name, []).append(result.path)
-    for paths in of_dataset.values():
+    for dataset in datasets:
+        paths = [result.path for result in results if result.record.dataset.name == dataset]
         print_board(read_runs(paths, levels=["volume"]))
     for result in results:
         state = "already there" if result.cached else f"{result.record.totals['seconds']:.0f} s"

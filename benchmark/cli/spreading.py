@@ -53,6 +53,7 @@ def spread(
 
     scheduler = scheduler or LOCAL
     asked = requests[0]
+    alone = len({one.dataset for one in requests}) == 1
     threads = threads_each(scheduler, jobs, asked.threads)
     if asked.threads is None:
         reporter.note(
@@ -73,9 +74,9 @@ def spread(
             for number, outcome in outcomes:
                 came[number] = outcome
                 one = requests[number]
-                # What does not fit one run is unlikely to fit the next.
+                # What does not fit one run on a data set is unlikely to fit the next.
                 if isinstance(outcome, BenchError) and (
-                    len(requests) == 1 or isinstance(outcome, UsageError)
+                    len(requests) == 1 or (alone and isinstance(outcome, UsageError))
                 ):
                     raise outcome
                 if len(requests) > 1:
