@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,11 +27,12 @@ from .parameters import parse_spec
 from .plan import RunRequest, resolve
 from .progress import Reporter
 from .record import RunRecord
+from .registry import Kind, listed
 from .results import Run, load_run
 from .store import write_json
 from .types import Role
 
-__all__ = ["Again", "Ask", "place", "repeated", "requests_of", "wanted_entries"]
+__all__ = ["Again", "Ask", "located", "place", "repeated", "requests_of", "wanted_entries"]
 
 #: Does a step of :mod:`benchmark.steps` by its name, in a child.
 Ask = Callable[[str, RunRequest], Any]
@@ -48,6 +49,7 @@ class Again:
         device: By default the entry's, if that is the CPU.
         threads: By default the entry's: results differ in their last bits between counts.
         limits: What a run's process may take.
+        pictures: Draw overlays, as ``bench run`` does: what it has done is then not done again.
     """
 
     dataset: str
@@ -56,6 +58,7 @@ class Again:
     device: str | None = None
     threads: int | None = None
     limits: Limits = field(default_factory=Limits)
+    pictures: bool = False
 
 
 def wanted_entries(
@@ -79,7 +82,8 @@ def wanted_entries(
     if not methods:
         return [(entry, _stored_spec(entry)) for entry in entries]
     found = []
-    for spec in methods:
+    for given in methods:
+        spec = located("methods", given, [e.record.method.spec for e in entries])
         name = parse_spec(spec).name
         stem = Path(name).stem if name.endswith(".py") else name
         known = [e.record.method.profile for e in entries if e.record.method.name == stem]
@@ -96,6 +100,35 @@ def wanted_entries(
     return found
 
 
+def located(kind: Kind, spec: str, stored: Iterable[str]) -> str:
+    """``spec`` as it can be loaded: of a plugin in a file, an entry knows the file.
+
+    Args:
+        kind: Of plugins.
+        spec: As the user names it.
+        stored: By which names entries' plugins were loaded.
+
+    Raises:
+        UsageError: The file is not here.
+    """
+    name = parse_spec(spec).name
+    if name.endswith(".py") or name in listed(kind):
+        return spec
+    for file in stored:
+        if file.endswith(".py") and Path(file).stem == name:
+            _check_here(kind, file)
+            return file + spec[len(name) :]
+    return spec
+
+
+def _check_here(kind: Kind, file: str) -> None:
+    if not Path(file).is_file():
+        raise UsageError(
+            f"The entry's {kind[:-1]} is in a file, {file}, that is not here.",
+            f"Say where it is: --{kind[:-1]} FOLDER/{Path(file).name}.",
+        )
+
+
 def _as_entry(
     entries: Sequence[Entry], name: str, asked: dict[str, Any], profile: str, folds: set[int | None]
 ) -> tuple[str, ...]:
@@ -107,11 +140,8 @@ def _as_entry(
 
 def _stored_spec(entry: Entry) -> str:
     spec = entry.record.method.spec
-    if spec.endswith(".py") and not Path(spec).is_file():
-        raise UsageError(
-            f"{entry.path} is of a method in a file, {spec}.",
-            f"Say where it is: --method FOLDER/{spec}.",
-        )
+    if spec.endswith(".py"):
+        _check_here("methods", spec)
     return spec
 
 
@@ -159,7 +189,7 @@ def requests_of(
         device=again.device or ("cpu" if record.device == "cpu" else "auto"),
         threads=again.threads or record.threads,
         runs=runs,
-        pictures=False,
+        pictures=again.pictures,
         evaluate=cast(tuple[Role, ...], tuple(record.evaluated)),
     )
     seeds = again.seeds or (entry.seeds[0],)

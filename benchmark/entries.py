@@ -200,7 +200,8 @@ def _same(one: Run, other: Run) -> None:
         if fact(one) != fact(other):
             raise DataError(
                 f"{one.source} and {other.source} differ in their {name}.",
-                "An entry holds the seeds and folds of one experiment; run it again.",
+                "An entry holds the seeds and folds of one experiment: "
+                + ("accept each by itself." if name == "experiment" else "run it again."),
             )
 
 

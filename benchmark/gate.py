@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .checking import Again, place, repeated, wanted_entries
+from .checking import Again, located, place, repeated, wanted_entries
 from .drift.baseline import grouped, matching, read_entries
 from .drift.check import check_method
 from .drift.frozen import frozen_path
@@ -23,6 +23,7 @@ from .progress import Reporter
 from .rescoring import engine_gate
 from .results import current
 from .table import read_runs
+from .underway import STUDY
 
 __all__ = ["Failures", "again", "compared", "rescored", "tolerances_of"]
 
@@ -42,20 +43,35 @@ def tolerances_of(path: Path | None, baseline: Path) -> Tolerances:
     return read_tolerances(path)
 
 
-def compared(paths: Sequence[Path], baseline: Path, rules: Tolerances) -> list[Check]:
-    """Run folders against the entries of their experiments."""
+def compared(
+    paths: Sequence[Path], baseline: Path, rules: Tolerances
+) -> tuple[list[Check], Failures]:
+    """Run folders against the entries of their experiments; with what has none, and why.
+
+    Raises:
+        BenchError: A folder is no run, or the only experiment cannot be compared.
+    """
     folders = [path.parent if path.name == "record.json" else path for path in paths]
     for path in folders:
         if path.is_file():
-            raise UsageError(f"{path} is no run folder.", "Name an accepted entry as --baseline.")
+            baselined = "Name an accepted entry as --baseline." if path.suffix == ".json" else ""
+            raise UsageError(f"{path} is no run folder.", baselined or "Name run folders.")
         if not path.is_dir():
             raise DataError(f"There is no {path}.", "Name run folders.")
-    checks = []
-    for wanted, mine in grouped(read_runs(current(folders), levels=["volume"])).items():
-        entries = read_entries(baseline, wanted[0])
-        entry = matching(entries, wanted, mine[0].label)
-        checks.append(check_method(mine, entry.runs, rules))
-    return checks
+        if path.name.startswith(STUDY):
+            raise UsageError(f"{path} is a search, no run.", "Leave it out; its trials are runs.")
+    checks: list[Check] = []
+    failed: Failures = []
+    experiments = grouped(read_runs(current(folders), levels=["volume"]))
+    for wanted, mine in experiments.items():
+        try:
+            entry = matching(read_entries(baseline, wanted[0]), wanted, mine[0].label)
+            checks.append(check_method(mine, entry.runs, rules))
+        except BenchError as error:
+            if len(experiments) == 1:
+                raise
+            failed.append((f"{mine[0].label} on {wanted[0]}", error))
+    return checks, failed
 
 
 def again(
@@ -80,8 +96,9 @@ def again(
     """
     assert dataset is not None
     limits = limits or Limits()
-    how = Again(dataset, data_root, tuple(seeds), device, threads, limits)
     entries = read_entries(baseline, _dataset_name(dataset))
+    dataset = located("datasets", dataset, [e.record.dataset.spec for e in entries])
+    how = Again(dataset, data_root, tuple(seeds), device, threads, limits, pictures=not fresh)
     checks: list[Check] = []
     failed: Failures = []
     with asking(limits) as ask, place(runs, fresh=fresh) as folder:
@@ -140,7 +157,8 @@ def rescored(
             jobs = [(e.label, e.path, []) for e in entries if frozen_path(e.path).is_file()]
             without = [e.label for e in entries if not frozen_path(e.path).is_file()]
             if without:
-                reporter.note(f"without frozen predictions: {', '.join(without)}")
+                how = "" if jobs else "; `bench accept --freeze` keeps them beside an entry"
+                reporter.note(f"without frozen predictions: {', '.join(without)}{how}")
     checks: list[Check] = []
     failed: Failures = []
     for name, path, folders in jobs:

@@ -102,6 +102,30 @@ def test_a_mistake_is_exit_code_2_and_a_sentence(bench, accepted, words, told):
     assert (code, told in " ".join(err.split())) == (2, True), err
 
 
+def test_a_run_without_an_entry_does_not_hide_the_verdict_of_others(
+    bench, accepted, plugins, run, tmp_path
+):
+    other = run(plugins.method(name="other")).path
+    code, out, err = bench("check", accepted["run"], other)
+    assert code == 2
+    assert out.startswith("the same to the last bit: made on toy, ")
+    assert "error: other on toy: There is no accepted entry of other on toy." in err
+    (tmp_path / "tune-made-0123").mkdir()
+    code, _, err = bench("check", accepted["run"], tmp_path / "tune-made-0123")
+    assert code == 2
+    assert "tune-made-0123 is a search, no run." in err
+    code, _, err = bench("check", accepted["spec"])
+    assert (code, err.count("Name run folders.")) == (2, 1)
+
+
+def test_what_checks_without_frozen_predictions_says_how_to_keep_some(bench, accepted):
+    code, out, err = bench("check", "--engine", "-d", accepted["data"])
+    assert (code, out) == (3, "NOTHING MEASURED: there was nothing to compare with\n")
+    assert err == (
+        "without frozen predictions: made; `bench accept --freeze` keeps them beside an entry\n"
+    )
+
+
 def test_a_run_with_other_parameters_is_not_compared_with_the_entry(bench, accepted, run):
     other = run(accepted["spec"], settings={"threshold": 400.0}).path
     code, _, err = bench("check", other)
@@ -119,6 +143,37 @@ def test_an_entry_whose_default_was_changed_is_still_the_entry(bench, accepted, 
 
 
 # --- run again ----------------------------------------------------------------------------------
+
+
+def test_plugins_in_files_are_found_by_the_names_of_their_entries(bench, accepted):
+    asked = ("check", "-m", "made", "-d", "toy", "--threads", 1)
+    code, _, err = bench(*asked)
+    assert code == 2
+    assert "that is not here. Say where it is: --dataset FOLDER/toy.py." in err
+    for kind in ("data", "spec"):
+        path = Path(accepted[kind])
+        Path(path.name).write_text(path.read_text())
+    code, out, err = bench(*asked, "--fresh")
+    # the file's folder is part of its code: who says "the same" has compared the values
+    assert out.startswith("the same to the last bit: made on toy"), (code, err)
+    Path("made.py").unlink()
+    code, _, err = bench(*asked)
+    assert code == 2
+    assert "Say where it is: --method FOLDER/made.py." in err
+
+
+def test_a_check_and_a_run_do_not_undo_each_other(bench, accepted):
+    words = ("run", "-m", accepted["spec"], "-d", accepted["data"], "--threads", 1,
+             "--device", "cpu")  # fmt: skip
+    code, out, _ = bench(*words)
+    assert code == 0
+    (record,) = Path("runs").glob("*/*/record.json")
+    before = json.loads(record.read_text())
+    assert again(bench, accepted, "--no-fresh")[0] == 0
+    code, out, _ = bench(*words)
+    assert (code, "already there" in out) == (0, True)
+    # which was run last is all that is another
+    assert {**json.loads(record.read_text()), "order": before["order"]} == before
 
 
 def test_a_method_is_run_again_and_is_the_same(bench, accepted, events):

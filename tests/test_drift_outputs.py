@@ -83,7 +83,7 @@ def test_the_verdict_names_what_failed():
     )
     both = [CHECK, replace(only(Outcome.SAME), method="mtl")]
     assert verdict(both) == "REGRESSION: 1 of 2 checks: jdl on lge (regression)"
-    assert verdict([]) == "NOTHING MEASURED: there was no entry to compare with"
+    assert verdict([]) == "NOTHING MEASURED: there was nothing to compare with"
     many = [replace(only(Outcome.EQUAL), method=f"m{i}") for i in range(6)]
     assert verdict(many) == (
         "no regression: 6 checks (m0 on lge, m1 on lge, m2 on lge, m3 on lge and 2 more)"

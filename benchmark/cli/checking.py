@@ -63,7 +63,8 @@ def check_command(
         ),
     ] = None,
     runs: Annotated[
-        Path | None, typer.Option(help="Where the new runs go; by default they are not kept.")
+        Path | None,
+        typer.Option(help="Where the new runs go: by default runs/, and with --fresh nowhere."),
     ] = None,
     data_root: DataRoot = None,
     device: Annotated[str | None, typer.Option(help="By default as the entry was run.")] = None,
@@ -109,7 +110,7 @@ def check_command(
             paths or [], baseline, dataset, method or [], rules, reporter, data_root
         )
     elif paths:
-        checks, failed = compared(paths, baseline, rules), []
+        checks, failed = compared(paths, baseline, rules)
     else:
         checks, failed = again(
             method or [], dataset, baseline, rules, reporter,

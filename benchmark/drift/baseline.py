@@ -101,7 +101,7 @@ def matching(entries: Sequence[Entry], wanted: tuple[str, ...], label: str) -> E
             "Run it with the same parameters, profile and folds, or accept it as an entry.",
         )
     raise UsageError(
-        f"There is no accepted entry of {label}.",
+        f"There is no accepted entry of {label} on {wanted[0]}.",
         near_misses(label, sorted({entry.record.method.name for entry in entries})),
     )
 

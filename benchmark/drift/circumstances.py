@@ -167,7 +167,7 @@ def costs(entry: Side, run: Side, rule: CostRule) -> list[Finding]:
         if not comparable:
             reason += " Another machine, or another number of threads: this only informs."
         found.append(Finding(
-            "method", None, outcome, then, now, now - then, margin=least,
+            "method", None, outcome, then, now, now - then,
             tolerance=max(then * (factor - 1), least), reason=reason, subject=name,
             gated=worse and comparable,
         ))  # fmt: skip

@@ -54,8 +54,10 @@ def text(checks: Sequence[Check], *, whole: bool = False) -> str:
 
 
 def _told(finding: Finding) -> bool:
-    """Whether its reason is worth a line: what is as it was explains itself."""
-    return finding.outcome not in (Outcome.SAME, Outcome.EQUAL)
+    """Whether its reason is worth a line: what is as it was, or within its margin, needs none."""
+    if finding.outcome is Outcome.EQUAL:
+        return finding.quantity is None
+    return finding.outcome is not Outcome.SAME
 
 
 def aligned(

@@ -53,7 +53,7 @@ def verdict(checks: Sequence[Check]) -> str:
     """One line: what became of the checks, and why."""
     whole = outcome(checks)
     if not checks:
-        return f"{_WORDS[whole]}: there was no entry to compare with"
+        return f"{_WORDS[whole]}: there was nothing to compare with"
     subjects = [f"{harmless(check.method)} on {harmless(check.dataset)}" for check in checks]
     if len(checks) == 1:
         return f"{_WORDS[whole]}: {subjects[0]}{_because(checks[0])}"
