@@ -73,12 +73,16 @@ def history_lines(
                        width_mm, height)  # fmt: skip
         axes = figure.add_subplot()
         paint, shape = colours(series), marks(series)
+        waiting = False
         order = sorted(last, key=lambda name: (-last[name], name))
         for name in order:
             _line(axes, series[name], paint[name], shape[name], plain(name))
             end = series[name][-1]
             if name not in removed and end.at < len(versions) - 1:
                 axes.plot([end.at, len(versions) - 1], [end.mean] * 2, ":", color=paint[name])
+                axes.plot([len(versions) - 1], [end.mean], shape[name], color=paint[name],
+                          alpha=0.4)  # fmt: skip
+                waiting = True
         names = [plain(version, 24) for version in versions]
         step = max(1, -(-len(names) // _MOST_NAMES))
         # The newest has its name in any case.
@@ -91,6 +95,10 @@ def history_lines(
             axes.set_title(plain(title, 120), loc="left")
         if any(not mark.joined for points in series.values() for mark in points):
             axes.plot([], [], "o", mfc="none", color=MUTED, label="new definition or data")
+        if waiting:
+            axes.plot([], [], ":", color=MUTED, label="as accepted before")
+        if any(mark.low is not None for points in series.values() for mark in points):
+            axes.plot([], [], "|", ms=9, color=MUTED, label="lowest to highest seed")
         figure.legend(loc="outside right upper", handlelength=1.6, labelspacing=0.35)
         return figure
 
