@@ -135,6 +135,8 @@ def find(kind: Kind, name: str) -> PluginInfo:
     """
     if name.endswith(".py") or "/" in name:
         path = Path(name).expanduser().resolve()
+        if path.suffix != ".py":
+            raise UsageError(f"{name} is no Python file.", "Name a FILE.py, or a plugin's name.")
         if not path.is_file():
             beside = [p.name for p in path.parent.glob("*.py")]
             raise UsageError(f"There is no plugin file {path}.", near_misses(path.name, beside))

@@ -206,6 +206,19 @@ def test_the_command_prints_a_line_a_run_and_what_went_wrong(
     assert text.splitlines()[-1] == "1 running, 1 failed, 0 interrupted, 0 done"
 
 
+def test_versions_of_one_run_are_told_apart_by_their_folders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("jdl-aaaaaaaaaaaa", "jdl-bbbbbbbbbbbb"):
+        begun(tmp_path, name)
+    begun(tmp_path, "jdl-cccccccccccc", seed=9)
+    assert run_app(app, ["runs", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert [name in out for name in ("] aaaaaaaa ", "] bbbbbbbb ", "cccccccc")] == [
+        True, True, False,
+    ]  # fmt: skip
+
+
 def test_the_command_gives_json_and_chooses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

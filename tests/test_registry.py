@@ -205,3 +205,9 @@ def test_what_a_plugin_prints_while_imported_stays_off_stdout(
 ) -> None:
     create("methods", plugins.file("mine", "print('hello')\n" + GOOD), {})
     assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_a_file_that_is_no_python_is_named(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("words")
+    with pytest.raises(UsageError, match=r"text\.txt is no Python file"):
+        find("methods", str(tmp_path / "text.txt"))

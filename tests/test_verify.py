@@ -107,6 +107,12 @@ def test_an_honest_submission_reproduces_to_the_last_bit(honest, check):
     assert "numbers are the same to the last bit" in " ".join(found.checks)
 
 
+def test_a_run_is_no_submission(make_run, check):
+    runs = [make_run("jdl", [make_run.score("a", 0.5)])]
+    with pytest.raises(DataError, match=r"is a run, no submission\. Pack it with `bench submit`"):
+        check(runs[0])
+
+
 def test_the_accepted_entry_holds_the_rescored_numbers_byte_for_byte(honest, plugins, tmp_path):
     words = ["verify", str(honest), "--dataset", plugins.toy(), "--accept",
              "--leaderboards", str(tmp_path / "boards")]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,7 +59,14 @@ def runs_command(
         one.dataset, order.index(one.state), one.label, one.seed or 0, one.fold or 0,
     ))  # fmt: skip
     if chosen:
-        columns("", _HEADS, [_row(one, now) for one in chosen])
+        rows = [_row(one, now) for one in chosen]
+        alike = Counter(row[1:5] for row in rows)
+        # of several versions of one run, the folder tells which is which
+        columns("", _HEADS, [
+            (row[0], f"{row[1]} {one.path.name.rpartition('-')[2][:8]}", *row[2:])
+            if alike[row[1:5]] > 1 else row
+            for one, row in zip(chosen, rows, strict=True)
+        ])  # fmt: skip
         for one in chosen:
             if one.message:
                 line(f"{one.state}: {one.path}: {one.message}")

@@ -58,5 +58,5 @@ def _equal_seeds(
             groups.setdefault(key, []).append(named(run))
     for names in groups.values():
         if len(names) > 1:
-            found.doubt("seeds", f"All predictions of {' and '.join(names)} are the same: one "
-                        "training was submitted as several.")  # fmt: skip
+            found.doubt("seeds", f"All predictions of {' and '.join(names)} are the same: "
+                        "one training may have been submitted as several.")  # fmt: skip
