@@ -68,6 +68,7 @@ def accept_command(
         raise UsageError(
             f"The predictions of {found[0].dataset} must not be published.", "Leave out --freeze."
         )
+    line(f"runs: {', '.join(str(one) for one in folders)}")
     with _held(folder, nothing=dry_run):
         before_path, before, problem = _before(folder, path, found[0])
         if problem and not force:
