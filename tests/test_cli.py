@@ -610,6 +610,8 @@ def test_training_that_fails_is_one_message_and_the_traceback_is_kept(
         (("explain", "hd59"), "'hd95'"),
         (("explain", "jdl"), "There is no metric 'jdl'"),
         (("new", "method", "Not-A-Name"), "Not-A-Name"),
+        (("compare", "--policy", "exclud"), "Did you mean 'exclude'?"),
+        (("runs", "--state", "runing"), "Did you mean 'running'?"),
         (("rn",), "run"),
         (("run", "-m", "empty", "--sedes", "2"), "--seeds"),
     ],

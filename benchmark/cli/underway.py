@@ -41,7 +41,7 @@ def runs_command(
 
     for name in states or ():
         if name not in set(State):
-            raise UsageError(f"There is no state {name!r}.", near_misses(name, set(State)))
+            raise UsageError(f"There is no state {name!r}.", near_misses(name, map(str, State)))
     if not runs.is_dir():
         raise DataError(f"There is no folder {runs}.", "Name the one that 'bench run' writes to.")
     found = list(run_states(runs, dataset))
