@@ -17,6 +17,7 @@ from .drift.tolerances import Tolerances, read_tolerances
 from .drift.verdict import Check, Finding
 from .driving import asking
 from .errors import BenchError, DataError, UsageError
+from .legible import is_there
 from .limits import Limits
 from .parameters import parse_spec
 from .progress import Reporter
@@ -43,13 +44,18 @@ def tolerances_of(path: Path | None, baseline: Path) -> Tolerances:
 
 
 def compared(paths: Sequence[Path], baseline: Path, rules: Tolerances) -> list[Check]:
-    """Run folders against the entries of their experiments."""
+    """Run folders against the entries of their experiments.
+
+    Raises:
+        UsageError: One is a file.
+        DataError: One is not there, or cannot be read.
+    """
     folders = [path.parent if path.name == "record.json" else path for path in paths]
     for path in folders:
-        if path.is_file():
-            raise UsageError(f"{path} is no run folder.", "Name an accepted entry as --baseline.")
-        if not path.is_dir():
+        if not is_there(path):
             raise DataError(f"There is no {path}.", "Name run folders.")
+        if not path.is_dir():
+            raise UsageError(f"{path} is no run folder.", "Name an accepted entry as --baseline.")
     checks = []
     for wanted, mine in grouped(read_runs(current(folders), levels=["volume"])).items():
         entries = read_entries(baseline, wanted[0])
