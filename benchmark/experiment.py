@@ -124,8 +124,8 @@ def rerun(
         DataError: No record, or no scores beside it.
         UsageError: A plugin is not there any more, or refuses its parameters.
     """
+    record = RunRecord.load(path)  # first: it says what cannot be read
     folder = (path if path.is_dir() else path.parent).resolve()
-    record = RunRecord.load(path)
     if not (folder / "scores.parquet").is_file():
         raise DataError(f"{folder} has no scores.parquet to compare with.")
     root = _new_folder(runs or folder.parent.parent)

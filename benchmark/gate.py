@@ -17,6 +17,7 @@ from .drift.tolerances import Tolerances, read_tolerances
 from .drift.verdict import Check, Finding
 from .driving import asking
 from .errors import BenchError, DataError, UsageError
+from .legible import is_there
 from .limits import Limits
 from .parameters import parse_spec
 from .progress import Reporter
@@ -53,11 +54,11 @@ def compared(
     """
     folders = [path.parent if path.name == "record.json" else path for path in paths]
     for path in folders:
-        if path.is_file():
+        if not is_there(path):
+            raise DataError(f"There is no {path}.", "Name run folders.")
+        if not path.is_dir():
             baselined = "Name an accepted entry as --baseline." if path.suffix == ".json" else ""
             raise UsageError(f"{path} is no run folder.", baselined or "Name run folders.")
-        if not path.is_dir():
-            raise DataError(f"There is no {path}.", "Name run folders.")
         if path.name.startswith(STUDY):
             raise UsageError(f"{path} is a search, no run.", "Leave it out; its trials are runs.")
     checks: list[Check] = []

@@ -20,6 +20,7 @@ from .policies import Policy
 from .ranking import Scheme, Standing, rank_table, ranks, standings
 from .record import DatasetRecord
 from .results import Run, unique_labels
+from .seen import data_seen
 from .table import Quantity, is_excluded, select, tidy
 
 __all__ = [
@@ -130,11 +131,6 @@ def leaderboard(
         for label, members in groups.items()
     ]
     of_cases = table[["case", "patient"]].drop_duplicates()
-    # By the set of data seen (one per fold): methods that saw the same may be compared.
-    prints: dict[tuple[str, ...], list[str]] = {}
-    for label, members in groups.items():
-        seen = tuple(sorted({run.record.dataset.fingerprint for run in members}))
-        prints.setdefault(seen, []).append(label)
     return Leaderboard(
         dataset=runs[0].record.dataset,
         policy=policy,
@@ -151,7 +147,7 @@ def leaderboard(
         n_patients=of_cases["patient"].nunique(),
         n_excluded=_excluded(runs, roles),
         resamples=resamples,
-        fingerprints={seen: tuple(held) for seen, held in sorted(prints.items())},
+        fingerprints=data_seen(runs),
         metric_cards=_used_cards(runs, columns),
         agreement=feature_agreement(runs, roles, policy, resamples=resamples, seed=seed),
         schemes=_schemes(table, ranked, rank_by, policy),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .averages import Cell
 from .board_sections import count, sections
 from .leaderboard import Leaderboard, Row
+from .seen import caution
 from .text import NONE, csv_table, interval_text, markdown_cell, markdown_table, number
 
 if TYPE_CHECKING:
@@ -49,13 +50,8 @@ def head_lines(board: Leaderboard) -> list[str]:
             "each pair averaged as a seed is. They are held against each other, methods against "
             "the reference."
         )
-    if len(board.fingerprints) > 1:
-        each = "; ".join(
-            f"{' '.join(p[:12] for p in seen)}: {', '.join(labels)}"
-            for seen, labels in board.fingerprints.items()
-        )
-        lines.append(f"CAUTION: the methods saw different versions or parts of the data ({each}).")
-    return lines
+    said = caution(board.fingerprints)
+    return [*lines, said] if said else lines
 
 
 def markdown(board: Leaderboard) -> str:

@@ -62,7 +62,8 @@ def parse_policy(name: str) -> Policy:
     try:
         return Policy(name)
     except ValueError:
-        raise UsageError(f"There is no policy {name!r}.", near_misses(name, Policy)) from None
+        known = near_misses(name, map(str, Policy))
+        raise UsageError(f"There is no policy {name!r}.", known) from None
 
 
 def resolve(table: pd.DataFrame, policy: Policy) -> pd.DataFrame:

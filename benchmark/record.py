@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .errors import DataError
+from .legible import is_there
 from .store import read_json, write_json
 from .types import checked_id
 
@@ -116,9 +117,11 @@ class RunRecord(BaseModel):
         """Read a record, or the record of a run folder.
 
         Raises:
-            DataError: Missing, no record, or written by a later version.
+            DataError: Missing, unreadable, no record, or written by a later version.
         """
-        path = path / "record.json" if path.is_dir() else path
+        if is_there(path) and path.is_dir():
+            is_there(path / "record.json", of=path)
+            path /= "record.json"
         content = read_json(path)
         version = content.get("format") if isinstance(content, dict) else None
         if not isinstance(version, int) or isinstance(version, bool):

@@ -13,6 +13,7 @@ import pandas as pd
 
 from .errors import DataError
 from .holder import held
+from .legible import inside, is_there
 from .record import RunRecord, order_of
 
 __all__ = ["Run", "checked_run", "current", "find_runs", "load_run", "ordered", "tested",
@@ -70,8 +71,13 @@ def find_runs(root: Path, dataset: str | None = None) -> list[Path]:
     Unfinished runs are left out, and those that are done again at this moment, and so are those
     that no case was tested in: trials of ``bench tune`` are scored on validation cases, and rank
     nowhere.
+
+    Raises:
+        DataError: A folder there, or a record, cannot be read: a table must not lack it in silence.
     """
-    found = [path.parent for path in Path(root).glob(f"{dataset or '*'}/*/record.json")]
+    of = [Path(root) / dataset] if dataset else inside(Path(root))
+    found = (folder for one in of for folder in inside(one)
+             if is_there(folder / "record.json", of=folder))  # fmt: skip
     scored = (folder for folder in found if (folder / "scores.parquet").is_file())
     return _current((f, r) for f, r in _records(scored) if tested(r))
 
@@ -161,7 +167,7 @@ def _state(folder: Path) -> tuple[int, int, int] | None:
 
 
 def _read_run(folder: Path, levels: Sequence[str] | None) -> Run:
-    if not (folder / "record.json").is_file():
+    if not is_there(folder / "record.json", of=folder):
         if held(folder / ".lock"):
             raise DataError(f"{folder} is being written by another process.", _WAIT)
         raise DataError(

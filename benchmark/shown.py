@@ -15,6 +15,7 @@ from .columns import default_columns
 from .errors import DataError
 from .feature_agreement import FeatureAgreement, feature_agreement
 from .ledger import ledger
+from .legible import is_there
 from .policies import Policy, case_means
 from .record import RunRecord
 from .results import FEATURE_COLUMNS, Run, checked_run
@@ -96,8 +97,13 @@ def read_shown(path: str | Path) -> list[Run]:
 
 
 def is_scores_folder(path: Path) -> bool:
-    """Whether ``path`` holds scores without a record of a run."""
-    return (path / "scores.parquet").is_file() and not (path / "record.json").is_file()
+    """Whether ``path`` holds scores without a record of a run.
+
+    Raises:
+        DataError: Nobody may look.
+    """
+    scored = is_there(path / "scores.parquet", of=path)
+    return scored and not is_there(path / "record.json", of=path)
 
 
 def show(

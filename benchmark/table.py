@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .entries import load_entry
 from .errors import DataError
+from .legible import is_there
 from .metrics.definition import card_key
 from .results import Run, load_run, ordered, unique_labels
 
@@ -109,12 +110,12 @@ def read_runs(
             experiment, seed and fold, on another machine) is left out of them.
 
     Raises:
-        DataError: A path is neither; two runs hold the same seed and fold of one experiment; or
-            the runs were scored with different definitions of a metric.
+        DataError: A path is neither, or cannot be read; two runs hold the same seed and fold of one
+            experiment; or the runs were scored with different definitions of a metric.
     """
     runs: dict[tuple[str, str], Run] = {}
     for path in map(Path, paths):
-        if not path.exists():
+        if not is_there(path):
             raise DataError(f"There is no {path}.", "Name run folders or accepted entries.")
         is_entry = path.is_file() and path.name != "record.json"
         folder = path.parent if path.name == "record.json" else path

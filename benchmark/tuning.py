@@ -195,7 +195,7 @@ def _card(metric: str) -> Any:
 def _check_region(plan: Plan, region: str) -> None:
     method, dataset = plan.method, plan.dataset
     assert isinstance(dataset, Dataset)
-    both = sorted(method.produces & dataset.annotates)
+    both = sorted(map(str, method.produces & dataset.annotates))
     if region not in list(Region):
         raise UsageError(f"There is no region {region!r}.", near_misses(region, both))
     if region not in both:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .holder import Holder, alive, read_holder
+from .legible import inside, unreadable
 
 __all__ = ["RunState", "State", "run_state", "run_states", "totals"]
 
@@ -96,10 +97,13 @@ def run_states(root: Path, dataset: str | None = None) -> Iterator[RunState]:
     Args:
         root: The folder; none is no run.
         dataset: Those of this data set alone.
+
+    Raises:
+        DataError: ``root`` or a data set's folder in it cannot be read: nobody knows of which runs.
     """
     now = time.time()
-    for of in sorted(path for path in _folders(Path(root)) if dataset in (None, path.name)):
-        for folder in sorted(_folders(of)):
+    for of in _folders(Path(root)):
+        for folder in _folders(of) if dataset in (None, of.name) else ():
             found = run_state(folder, now)
             if found is not None:
                 yield found
@@ -107,13 +111,21 @@ def run_states(root: Path, dataset: str | None = None) -> Iterator[RunState]:
 
 def _folders(root: Path) -> list[Path]:
     try:
-        return [p for p in root.iterdir() if not p.name.startswith(".") and p.is_dir()]
-    except OSError:
-        return []
+        return [p for p in inside(root) if p.is_dir()]
+    except OSError as error:  # may be listed, but nothing in it looked at
+        raise unreadable(root, error) from None
 
 
 def run_state(folder: Path, now: float | None = None) -> RunState | None:
     """How far the run in ``folder`` is; None if no run was ever begun there."""
+    try:
+        with (folder / "record.json").open("rb"):
+            pass
+    except PermissionError as error:  # whose word would be missed in all that follows
+        why = f"cannot be read: {error.strerror}"
+        return RunState(state=State.FAILED, stage="begin", message=why, **_known(folder, {}))
+    except OSError:
+        pass
     record, holder = _json(folder / "record.json"), read_holder(folder)
     if record is None and holder is None and not (folder / ".lock").exists():
         return None

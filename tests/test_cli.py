@@ -206,6 +206,23 @@ def test_several_metrics_are_compared_in_one_table(bench: Bench, make_run: Any) 
     assert "| scar dice (apex) | 0.250 |" in out
 
 
+def test_compare_cautions_against_methods_that_saw_different_data(
+    bench: Bench, make_run: Any
+) -> None:
+    for name, data in (("one", "a" * 40), ("two", "a" * 40), ("three", "b" * 40)):
+        make_run(name, [make_run.score(c, 0.5) for c in "ab"], dataset_record={"fingerprint": data})
+    said = ("CAUTION: the methods saw different versions or parts of the data "
+            f"({'a' * 12}: one, two; {'b' * 12}: three).")  # fmt: skip
+    code, out, _ = bench("compare", "-d", "toy")
+    assert (code, out.partition("\n")[0]) == (0, said)
+    assert said.partition(" (")[0] in bench("leaderboard", "-d", "toy")[1]
+    rows = json.loads(bench("compare", "-d", "toy", "--json")[1])
+    assert {(row["a"], row["b"]): row["caution"][:7] for row in rows} == {
+        ("one", "two"): "", ("one", "three"): "CAUTION", ("three", "two"): "CAUTION"}  # fmt: skip
+    same = [path for path in Path("runs/toy").iterdir() if "three" not in path.name]
+    assert "CAUTION" not in bench("compare", *same)[1]
+
+
 def test_json_is_all_there_is_on_stdout_even_if_a_plugin_prints(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -610,6 +627,8 @@ def test_training_that_fails_is_one_message_and_the_traceback_is_kept(
         (("explain", "hd59"), "'hd95'"),
         (("explain", "jdl"), "There is no metric 'jdl'"),
         (("new", "method", "Not-A-Name"), "Not-A-Name"),
+        (("compare", "--policy", "exclud"), "Did you mean 'exclude'?"),
+        (("runs", "--state", "runing"), "Did you mean 'running'?"),
         (("rn",), "run"),
         (("run", "-m", "empty", "--sedes", "2"), "--seeds"),
     ],

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +309,83 @@ def test_chunks_side_by_side_in_one_process_do_not_share_a_journal(
         assert kept.fresh(1)[0].name == "000001.journal"
     assert {Path(journal).parent for journal, _ in found} == {tmp_path / "out"}
     assert all(len(answers) == 3 for _, answers in found)
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("nowhere", r"'nowhere' is no address of a scheduler: it names no host and port\. Write"),
+        ("tcp://127.0.0.1", "it names no host and port"),
+        ("tcp://:8786", "it names no host and port"),
+        ("tcp://127.0.0.1:70000", "it names no host and port"),
+        ("foo://127.0.0.1:8786", "Dask has no protocol 'foo' here"),
+        ("tls://127.0.0.1:1", "needs certificates .* none are named"),
+    ],
+)
+def test_what_is_no_address_is_said_before_a_client_is_made(
+    monkeypatch: pytest.MonkeyPatch, address: str, says: str
+) -> None:
+    """A client that never connected hangs when it is thrown away, and prints a traceback."""
+    monkeypatch.setattr("distributed.Client", lambda *_, **__: pytest.fail("made a client"))
+    with pytest.raises(UsageError, match=says), connected(address, None, Reporter()):
+        pytest.fail("connected")
+
+
+@pytest.mark.parametrize("first", [b"", b"SSH-2.0-OpenSSH_9.2p1\r\n", bytes(64)])
+def test_a_stranger_at_the_port_is_no_scheduler(
+    monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    monkeypatch.setattr("distributed.Client", lambda *_, **__: pytest.fail("made a client"))
+    monkeypatch.setattr("benchmark.cluster.connecting._ANSWERS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+        def greet() -> None:
+            with suppress(OSError):
+                other = server.accept()[0]
+                with other:
+                    other.sendall(first)
+                    other.recv(1)
+                    time.sleep(3 if not first else 0)
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        with pytest.raises(DataError) as caught, connected(address, None, Reporter()):
+            pytest.fail("connected")
+        thread.join()
+    assert caught.value.problem == (
+        f"No Dask scheduler answers at {address}: what is there does not answer as Dask does."
+    )
+
+
+def test_a_tls_address_that_does_not_answer_leaves_no_traceback_and_no_hang(
+    tmp_path: Path,
+) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=here -keyout key -out cert"
+    subprocess.run([openssl, *words.split()], cwd=tmp_path, check=True, capture_output=True)
+    code = """
+import dask
+from benchmark.cluster import connecting
+from benchmark.errors import DataError
+from benchmark.progress import Reporter
+connecting._ANSWERS = 1.0
+files = {"ca-file": "cert", "client.cert": "cert", "client.key": "key"}
+dask.config.set({f"distributed.comm.tls.{name}": file for name, file in files.items()})
+try:
+    with connecting.connected("tls://127.0.0.1:1", None, Reporter()):
+        pass
+except DataError as error:
+    print(error)
+"""
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
+                          text=True, timeout=120)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("No Dask scheduler answers at tls://127.0.0.1:1: Timed out")
+    assert time.monotonic() - began < 30
 
 
 def test_what_cannot_be_asked_of_a_scheduler_is_said(

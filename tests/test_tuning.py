@@ -295,7 +295,7 @@ def test_after_the_timeout_no_trial_is_started(search: Callable[..., Study], eve
     [
         ({"metric": "dise"}, "no metric 'dise'. Did you mean 'dice'"),
         ({"metric": "volume_error_ml"}, "'volume_error_ml' has no better and worse end"),
-        ({"region": "scra"}, "no region 'scra'"),
+        ({"region": "scra"}, r"no region 'scra'\. Did you mean 'scar'\?"),
         ({"region": "myocardium"}, "dial says nothing of the region 'myocardium'. There are: scar"),
         ({"trials": 0}, "0 trials"),
         ({"seeds": 0}, "0 seeds"),

@@ -52,6 +52,7 @@ def compare_command(
     from ..compare import comparison_markdown, comparison_view, tests_sentence
     from ..leaderboard import one_dataset
     from ..policies import parse_policy
+    from ..seen import caution, data_seen
     from ..success import METRIC, with_mcnemar
     from ..table import tidy
     from ..tested import compared_together
@@ -75,8 +76,14 @@ def compare_command(
     if as_json:
         import json
 
-        echo_json(json.loads(found.to_json(orient="records", double_precision=15)))
-    elif sys.stdout.isatty():
+        rows = json.loads(found.to_json(orient="records", double_precision=15))
+        echo_json([one | {"caution": caution(data_seen(known, (one["a"], one["b"])))}
+                   for one in rows])  # fmt: skip
+        return
+    said = caution(data_seen(known, {*found["a"], *found["b"]}))
+    if said:  # above the p values, which mean little then
+        line(f"{said}\n")
+    if sys.stdout.isatty():
         from rich.console import Console
 
         Console().print(comparison_view(found))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, UsageError
+from ..legible import is_there
 from ._shared import echo_json, line
 
 if TYPE_CHECKING:
@@ -151,8 +152,9 @@ def found_runs(
 
     if paths:
         for path in paths:
-            named = len(path.parts) == 1 and not path.exists()
-            if named and any((folder / path).is_dir() for folder in (runs, leaderboards)):
+            named = len(path.parts) == 1 and not is_there(path)
+            known = (folder / path for folder in (runs, leaderboards))
+            if named and any(is_there(one) and one.is_dir() for one in known):
                 raise UsageError(
                     f"'{path}' is a data set, no run folder or entry.", f"Name it as '-d {path}'."
                 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, UsageError, near_misses
+from ..legible import is_there
 from ._shared import columns, echo_json, line
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def runs_command(
 
     for name in states or ():
         if name not in set(State):
-            raise UsageError(f"There is no state {name!r}.", near_misses(name, set(State)))
-    if not runs.is_dir():
+            raise UsageError(f"There is no state {name!r}.", near_misses(name, map(str, State)))
+    if not is_there(runs) or not runs.is_dir():
         raise DataError(f"There is no folder {runs}.", "Name the one that 'bench run' writes to.")
     found = list(run_states(runs, dataset))
     chosen = [one for one in found if not states or one.state in states]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, UsageError
 from ..workers import uninterrupted, usable_cpus
+from .address import ask, checked_address, security_of, unanswered
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -57,7 +58,8 @@ def connected(
         devices: GPUs of this machine, for as many of its processes, one each.
 
     Raises:
-        UsageError: Dask is not installed, or jobs do not fit the scheduler.
+        UsageError: Dask is not installed, jobs do not fit the scheduler, or it is no address, or
+            one that lacks certificates.
         DataError: No scheduler answers there.
     """
     distributed = _distributed()
@@ -65,22 +67,22 @@ def connected(
         raise UsageError(f"{jobs} jobs do nothing.", "Give 1 or more.")
     with ExitStack() as stack:
         stack.enter_context(_quiet())
+        security = None
         if scheduler == LOCAL:
             where = stack.enter_context(_local(distributed, jobs or usable_cpus(), devices))
         elif scheduler == SLURM:
             where = stack.enter_context(slurm_cluster(jobs))
         else:
             where = _address(scheduler, jobs)
+            security = security_of(where)
+            ask(where, security, _ANSWERS)
         try:
             client = distributed.Client(
-                where, timeout=_ANSWERS, set_as_default=False, name="scarbench"
+                where, timeout=_ANSWERS, set_as_default=False, name="scarbench", security=security
             )
         except (OSError, ValueError, TypeError, ImportError) as error:
-            # ImportError: of a protocol that Dask has no code for
-            raise DataError(
-                f"No Dask scheduler answers at {scheduler}: {error}",
-                "Start one with 'dask scheduler', and workers with 'dask worker ADDRESS'.",
-            ) from None
+            # ImportError: of other versions of Python's packages than ours
+            raise unanswered(scheduler, error) from None
         stack.callback(client.close)
         _first_worker(client, scheduler, reporter)
         yield client
@@ -195,12 +197,7 @@ def _address(scheduler: str, jobs: int | None) -> str:
             f"The scheduler at {scheduler} has the workers it has.",
             "Leave --jobs out, or start more workers there.",
         )
-    if os.path.sep in scheduler and "://" not in scheduler:
-        raise UsageError(
-            f"{scheduler!r} is no address of a scheduler.",
-            "Write tcp://HOST:8786, slurm or local.",
-        )
-    return scheduler
+    return checked_address(scheduler)
 
 
 def _first_worker(client: Client, scheduler: str, reporter: Reporter) -> None:

@@ -11,6 +11,7 @@ from ..leaderboard import Leaderboard, Row, one_dataset
 from ..leaderboard_text import COSTS, note_text, seeds_text, titles
 from ..policies import Policy, case_means
 from ..results import Run
+from ..seen import caution
 from . import cells
 from .definitions import definitions, hashes
 from .drawings import agreement_figures
@@ -105,20 +106,12 @@ def _context(
         if any(part.kind == kind for part in strata)
     ]
     filters = cells.filters(board, strata, found)
-    caution = []
-    if len(board.fingerprints) > 1:
-        each = "; ".join(
-            f"{' '.join(p[:12] for p in seen)}: {', '.join(names)}"
-            for seen, names in board.fingerprints.items()
-        )
-        caution.append(
-            f"CAUTION: the methods saw different versions or parts of the data ({each})."
-        )
+    said = caution(board.fingerprints)
     return {
         "board": board,
         "title": data.title or data.name,
         "synthetic": data.synthetic,
-        "caution": caution,
+        "caution": [said] if said else [],
         "head": _head(board),
         "tracks": sorted({row.track for row in board.rows}),
         "strata": by_kind,
