@@ -23,7 +23,7 @@ from .gone import Gone, LostProcessError
 from .parameters import parse_spec
 from .progress import Reporter
 from .record import RunRecord
-from .replies import Begun, RunResult, begun_of, finished_of, ids_of, row_of, seconds_of
+from .replies import Begun, RunResult, begun_of, finished_of, ids_of, row_of, seconds_of, yes_of
 from .store import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -135,9 +135,10 @@ def drive(request: RunRequest, executor: Executor, reporter: Reporter) -> RunRes
         _failing(folder.path, "train") as stage,
     ):
         request = replace(request, holder=token)
+        trained = False
         if begun.trains:
             try:
-                executor.submit("train_step", request).result()
+                trained = yes_of(executor.submit("train_step", request).result(), "train_step")
             except Gone as gone:
                 raise _lost(request, "in training", gone, folder.path, training=True) from gone
         stage("predict")
@@ -148,7 +149,7 @@ def drive(request: RunRequest, executor: Executor, reporter: Reporter) -> RunRes
         seconds = _score(request, executor, reporter, unscored, folder)
         done = finished_of(_sure(request, executor, folder, "finish", seconds), begun.cases)
         (folder.path / FAILURE).unlink(missing_ok=True)
-        cached = done.cached and not waiting and not unscored
+        cached = done.cached and not trained and not waiting and not unscored
         record = RunRecord.load(folder.path)
         return RunResult(folder.path, record, done.cases, done.errors, done.excluded, cached)
 

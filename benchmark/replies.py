@@ -134,9 +134,9 @@ def names_of(reply: Any) -> set[str]:
     return set(names)
 
 
-def yes_of(reply: Any) -> bool:
-    """The reply to ``trains``."""
-    return _checked("trains", _YES, reply)
+def yes_of(reply: Any, step: str = "trains") -> bool:
+    """The reply to ``trains`` or ``train_step``."""
+    return _checked(step, _YES, reply)
 
 
 def row_of(reply: Any) -> str:

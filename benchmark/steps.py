@@ -129,15 +129,15 @@ def begin(request: RunRequest, reporter: Reporter = _SILENT) -> Begun:
     )  # fmt: skip
 
 
-def train_step(request: RunRequest, reporter: Reporter = _SILENT) -> None:
-    """Train, unless there is a model with this very key.
+def train_step(request: RunRequest, reporter: Reporter = _SILENT) -> bool:
+    """Train, unless there is a model with this very key; gives whether there was none.
 
     Raises:
         PluginError: Training failed.
     """
     plan = _process.of(request, reporter).plan
     try:
-        train(plan, reporter)
+        return train(plan, reporter)
     except UsageError as error:  # ends a command, and this is one method's own matter
         name = plan.method_from.info.name
         raise PluginError(f"Training {name!r} failed: {error.problem}", error.fix) from error

@@ -48,19 +48,23 @@ class CaseList(Sequence[Case]):
         return self._dataset.load(self._ids[i])
 
 
-def train(plan: Plan, reporter: Reporter) -> None:
+def train(plan: Plan, reporter: Reporter) -> bool:
     """Train, unless the folder (or another run) has a model with this very key.
 
     What an interrupted training left in its scratch folder is handed to the next one.
+
+    Returns:
+        Whether there was anything to do.
 
     Raises:
         PluginError: The method's ``train`` raised, or what it left cannot be read.
     """
     if not plan.method.trains or _done(plan):
-        return
+        return False
     with plan.folder.alone("train"):
         if not _done(plan):  # by a process whose driver was killed
             _train(plan, reporter)
+    return True
 
 
 def _done(plan: Plan) -> bool:
