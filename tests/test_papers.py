@@ -503,7 +503,7 @@ def test_every_command_can_be_typed(make_run: Any, profile: str, asked: dict[str
         bench, name, *words = shlex.split(command)
         assert (bench, name) == ("bench", "run")
         given = run.make_context("run", words).params
-        assert (given["dataset"], given["folds"], given["seeds"]) == ("mapping", 3, "1")
+        assert (given["dataset"], given["folds"], given["seeds"]) == (["mapping"], 3, "1")
         settings = parse_settings(given["settings"] or ())
         made.add(resolve("methods", given["method"][0], settings, given["profile"]).plugin)
     assert len(made) == len(found)

@@ -297,7 +297,7 @@ def test_what_no_run_fills_says_what_to_type(made: Any) -> None:
     ]
     run = get_command(app).commands["run"]  # type: ignore[attr-defined]
     for command in commands:
-        assert run.make_context("run", shlex.split(command)[2:]).params["dataset"] == "lge"
+        assert run.make_context("run", shlex.split(command)[2:]).params["dataset"] == ["lge"]
 
 
 def test_a_run_that_differs_in_more_is_no_ablation(made: Any) -> None:
