@@ -62,7 +62,7 @@ def take_in(source: Path, into: Path) -> Intake:
         into: An empty folder of ours.
 
     Raises:
-        DataError: It is neither, or cannot be read.
+        DataError: It is neither, or a run that was not packed, or cannot be read.
     """
     taken = Intake(into)
     try:
@@ -73,6 +73,10 @@ def take_in(source: Path, into: Path) -> Intake:
         kind = source.stat().st_mode  # what the organiser names may be a link of the organiser's
     try:
         if stat.S_ISDIR(kind):
+            if (source / "record.json").is_file() and not (source / MANIFEST).is_file():
+                raise DataError(
+                    f"{source} is a run, no submission.", "Pack it with `bench submit`."
+                )
             _walk(source, taken)
         elif zipfile.is_zipfile(source):
             with zipfile.ZipFile(source) as archive:

@@ -72,8 +72,6 @@ def verify(
         UsageError: There is no such data set here.
     """
     reporter = reporter or Reporter()
-    if (source / "record.json").is_file() and not (source / MANIFEST).is_file():
-        raise DataError(f"{source} is a run, no submission.", "Pack it with `bench submit`.")
     found = Verification(source)
     with tempfile.TemporaryDirectory(prefix="scarbench-verify-") as work:
         folder = Path(work) / "submission"
