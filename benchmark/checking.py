@@ -32,7 +32,16 @@ from .results import Run, load_run
 from .store import write_json
 from .types import Role
 
-__all__ = ["Again", "Ask", "located", "place", "repeated", "requests_of", "wanted_entries"]
+__all__ = [
+    "Again",
+    "Ask",
+    "located",
+    "name_in",
+    "place",
+    "repeated",
+    "requests_of",
+    "wanted_entries",
+]
 
 #: Does a step of :mod:`benchmark.steps` by its name, in a child.
 Ask = Callable[[str, RunRequest], Any]
@@ -84,9 +93,8 @@ def wanted_entries(
     found = []
     for given in methods:
         spec = located("methods", given, [e.record.method.spec for e in entries])
-        name = parse_spec(spec).name
-        stem = Path(name).stem if name.endswith(".py") else name
-        known = [e.record.method.profile for e in entries if e.record.method.name == stem]
+        name = name_in(spec)
+        known = [e.record.method.profile for e in entries if e.record.method.name == name]
         base = profile or (known[0] if len(set(known)) == 1 else "quick")
         if ask is not None:
             ask("parameters", RunRequest(method=spec, dataset="", profile=base))
@@ -98,6 +106,12 @@ def wanted_entries(
         wanted = _as_entry(of_method, resolved.info.name, asked, base, folds)
         found.append((matching(entries, wanted, spec), spec))
     return found
+
+
+def name_in(spec: str) -> str:
+    """The name that tables have for ``NAME[key=value]`` or ``FILE.py``."""
+    name = parse_spec(spec).name
+    return Path(name).stem if name.endswith(".py") else name
 
 
 def located(kind: Kind, spec: str, stored: Iterable[str]) -> str:

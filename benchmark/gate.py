@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .checking import Again, located, place, repeated, wanted_entries
+from .checking import Again, located, name_in, place, repeated, wanted_entries
 from .drift.baseline import grouped, matching, read_entries
 from .drift.check import check_method
 from .drift.frozen import frozen_path
@@ -19,7 +19,6 @@ from .driving import asking
 from .errors import BenchError, DataError, UsageError
 from .legible import is_there
 from .limits import Limits
-from .parameters import parse_spec
 from .progress import Reporter
 from .rescoring import engine_gate
 from .results import current
@@ -57,8 +56,9 @@ def compared(
         if not is_there(path):
             raise DataError(f"There is no {path}.", "Name run folders.")
         if not path.is_dir():
-            baselined = "Name an accepted entry as --baseline." if path.suffix == ".json" else ""
-            raise UsageError(f"{path} is no run folder.", baselined or "Name run folders.")
+            json = path.suffix == ".json"
+            fix = "Name an accepted entry as --baseline." if json else "Name run folders."
+            raise UsageError(f"{path} is no run folder.", fix)
         if path.name.startswith(STUDY):
             raise UsageError(f"{path} is a search, no run.", "Leave it out; its trials are runs.")
     checks: list[Check] = []
@@ -97,7 +97,7 @@ def again(
     """
     assert dataset is not None
     limits = limits or Limits()
-    entries = read_entries(baseline, _dataset_name(dataset))
+    entries = read_entries(baseline, name_in(dataset))
     dataset = located("datasets", dataset, [e.record.dataset.spec for e in entries])
     how = Again(dataset, data_root, tuple(seeds), device, threads, limits, pictures=not fresh)
     checks: list[Check] = []
@@ -127,14 +127,6 @@ def _engine_of(
     return engine_gate(path, tolerances=rules, data_root=data_root, reporter=reporter).findings
 
 
-def _dataset_name(spec: str | None) -> str | None:
-    """The name in ``NAME[key=value]`` or of ``FILE.py``."""
-    if spec is None:
-        return None
-    name = parse_spec(spec).name
-    return Path(name).stem if name.endswith(".py") else name
-
-
 def rescored(
     paths: Sequence[Path],
     baseline: Path,
@@ -151,7 +143,7 @@ def rescored(
             entry = matching(read_entries(baseline, wanted[0]), wanted, mine[0].label)
             jobs.append((mine[0].label, entry.path, [run.source for run in mine]))
     else:
-        entries = read_entries(baseline, _dataset_name(dataset))
+        entries = read_entries(baseline, name_in(dataset) if dataset else None)
         if methods:
             jobs = [(e.label, e.path, []) for e, _ in wanted_entries(entries, methods)]
         else:
